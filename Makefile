@@ -1,0 +1,155 @@
+# vmm: build, test, measure. `make help` lists the targets.
+#
+#   make V=1            show commands         make CC=clang      another compiler
+#   make ARCH=arm64     cross-build           make SAN=asan      a sanitizer build in its own folder
+
+HOST_ARCH := $(subst aarch64,arm64,$(shell uname -m))
+ARCH      ?= $(HOST_ARCH)
+SAN       ?=
+V         ?= 0
+PREFIX    ?= /usr/local
+
+ARCH_DIR_x86_64 := x86
+ARCH_DIR_arm64  := arm64
+ARCH_DIR        := $(ARCH_DIR_$(ARCH))
+ifeq ($(ARCH_DIR),)
+$(error ARCH=$(ARCH) is not supported; use x86_64)
+endif
+
+BUILD := build/$(ARCH)$(if $(SAN),-$(SAN))$(if $(filter clang%,$(notdir $(CC))),-clang)
+Q     := $(if $(filter 1,$(V)),,@)
+
+# --- flags ------------------------------------------------------------------
+WARN := -Wall -Wextra -Werror -Wshadow -Wvla -Wundef -Wpointer-arith -Wwrite-strings -Wformat=2 \
+        -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wimplicit-fallthrough \
+        -Wcast-qual -Wpedantic
+OPT  ?= -O2 -g
+CPPFLAGS += -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
+CFLAGS   += -std=c17 $(OPT) -fno-common -ffunction-sections -fdata-sections \
+            -fstack-protector-strong -fPIE
+LDFLAGS  += -pie -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now
+LDLIBS   += -lpthread
+
+SAN_FLAGS_asan := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SAN_FLAGS_tsan := -fsanitize=thread -fno-omit-frame-pointer
+CFLAGS  += $(SAN_FLAGS_$(SAN))
+LDFLAGS += $(SAN_FLAGS_$(SAN))
+ifeq ($(SAN),)
+CPPFLAGS += -D_FORTIFY_SOURCE=2
+endif
+
+# Optional: capstone disassembles at the instruction pointer of a crashed guest. It is
+# loaded at that moment (dlopen), so it costs nothing before.
+ifeq ($(shell pkg-config --exists capstone 2>/dev/null && echo yes),yes)
+CPPFLAGS += -DHAVE_CAPSTONE $(shell pkg-config --cflags capstone)
+endif
+
+VERSION  := $(shell cat VERSION 2>/dev/null || echo 0)
+CPPFLAGS += -DVMM_VERSION='"$(VERSION)"'
+
+# --- sources ----------------------------------------------------------------
+LIB_SRC := $(filter-out src/main.c,$(wildcard src/*.c src/base/*.c src/mem/*.c src/console/*.c \
+             src/kvm/*.c src/boot/*.c src/arch/$(ARCH_DIR)/*.c devices/*.c virtio/*.c \
+             virtio/backend/*.c))
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
+MAIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/main.c))
+UNIT_SRC := $(wildcard tests/unit/*.c)
+UNIT_OBJ := $(UNIT_SRC:%.c=$(BUILD)/%.o)
+BENCH_SRC := $(wildcard tests/bench/*.c)
+BENCHES  := $(BENCH_SRC:%.c=$(BUILD)/%)
+
+.PHONY: all help check check-unit check-boot check-lab bench bench-boot demo guests \
+        format lint asan tsan install clean FORCE
+
+all: $(if $(MAIN_OBJ),$(BUILD)/vmm) $(BUILD)/libvmm.a $(if $(SAN),,$(if $(MAIN_OBJ),vmm))
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+# A change of compiler or flags rebuilds everything: the command line is a prerequisite.
+FLAGS_LINE := $(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(LDFLAGS) $(LDLIBS)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D); echo '$(subst ','\'',$(FLAGS_LINE))' | cmp -s - $@ || \
+	    echo '$(subst ','\'',$(FLAGS_LINE))' > $@
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC      $<")
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(CFLAGS_$(firstword $(subst /, ,$<))) -MMD -MP -c -o $@ $<
+
+# Criterion's macros do not keep to all of our warnings.
+CFLAGS_tests := -Wno-pedantic -Wno-missing-prototypes -Wno-cast-qual -Wno-strict-prototypes \
+                -Wno-old-style-definition
+
+$(BUILD)/libvmm.a: $(LIB_OBJ)
+	$(if $(Q),@echo "  AR      $@")
+	$(Q)rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
+
+$(BUILD)/vmm: $(MAIN_OBJ) $(BUILD)/libvmm.a
+	$(if $(Q),@echo "  LD      $@")
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+vmm: $(BUILD)/vmm
+	$(Q)ln -sf $(BUILD)/vmm $@
+
+# --- tests ------------------------------------------------------------------
+$(BUILD)/tests/unit/unit: $(UNIT_OBJ) $(BUILD)/libvmm.a
+	$(if $(Q),@echo "  LD      $@")
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
+
+$(BENCHES): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libvmm.a
+	$(if $(Q),@echo "  LD      $@")
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+#: make check        every test (the same as tools/check)
+#: make check-unit   unit tests; no KVM needed
+#: make check-boot   micro-guests on /dev/kvm
+#: make check-lab    Linux guests in the lab
+check:
+	$(Q)tools/check
+check-unit: $(BUILD)/tests/unit/unit
+	$(Q)$(BUILD)/tests/unit/unit --jobs 2 --short-filename $(UNIT_ARGS)
+check-boot: all guests
+	$(Q)tests/boot/run
+check-lab: all guests
+	$(Q)tests/lab/run
+
+#: make asan|tsan    the unit and boot tests under ASan+UBSan or TSan
+asan tsan:
+	$(Q)$(MAKE) SAN=$@ check-unit check-boot
+
+#: make bench        benchmarks against the raw-ioctl floor and what is installed
+#: make bench-boot   Linux boots side by side with QEMU microvm, in the lab
+bench: all guests $(BENCHES)
+	$(Q)tests/bench/run
+bench-boot: all
+	$(Q)tests/bench/boot
+
+#: make demo         boots Linux with a disk (the same as tools/demo)
+demo:
+	$(Q)tools/demo
+
+# --- micro-guests -----------------------------------------------------------
+#: make guests       the micro-guests of guest-images/
+-include guest-images/guests.mk
+
+# --- housekeeping -----------------------------------------------------------
+#: make format       clang-format in place
+#: make lint         format check, clang-tidy, cppcheck, include directions
+SOURCES = $(shell find src devices virtio tests guest-images -name '*.[ch]')
+format:
+	$(Q)clang-format -i $(SOURCES)
+lint:
+	$(Q)tools/lint
+
+#: make install      binary, man page, bash completion (DESTDIR=, PREFIX=)
+install: all
+	install -D -m 755 -s $(BUILD)/vmm $(DESTDIR)$(PREFIX)/bin/vmm
+	install -D -m 644 docs/vmm.1 $(DESTDIR)$(PREFIX)/share/man/man1/vmm.1
+	install -D -m 644 tools/completion.bash \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmm
+
+clean:
+	rm -rf build vmm
+
+-include $(LIB_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(BENCH_SRC:%.c=$(BUILD)/%.d)

@@ -1,0 +1,38 @@
+/*
+ * Messages on stderr, one line each: "vmm: warning: ...". Guest console bytes
+ * alone go to stdout. Lines end CR LF while the terminal is in raw mode.
+ *
+ * Locking: one write(2) a line; safe from any thread.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* The console tells the log when the terminal needs "\r\n". */
+void log_set_raw_terminal(bool raw);
+
+/*
+ * Mistakes of the guest: always counted, seldom printed. One such counter sits
+ * at each place where a guest can do wrong; the first few are printed, then
+ * each power of two ("... (1024 times)"), so that a hostile guest cannot flood
+ * stderr. Never allocates.
+ */
+struct guest_errors {
+    _Atomic uint64_t count;
+};
+
+void guest_error(struct guest_errors *g, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static inline uint64_t guest_error_count(const struct guest_errors *g)
+{
+    return atomic_load_explicit(&g->count, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,241 @@
+/*
+ * Devices. A device is one file: a register table, a state struct, a class and
+ * one line in the registry (src/registry.c). This header is all it needs.
+ *
+ * The core makes the instance, sets its properties, checks every guest access
+ * against the register table, and holds the device's lock around callbacks.
+ *
+ * Locking: realize, unrealize run on the main thread; reset and register
+ * callbacks run with the device's lock held (device.guard), from any thread.
+ * A device's own timers, bottom halves and descriptors take the lock
+ * themselves (device_lock/unlock).
+ */
+#ifndef DEVICE_H
+#define DEVICE_H
+
+#include "src/base/err.h"
+#include "src/base/log.h"
+#include "src/base/opts.h"
+#include "src/irq.h"
+#include "src/loop.h"
+#include "src/mem/aspace.h"
+#include "src/mem/region.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct device;
+struct chardev;
+
+/* What a guest can ask of the machine through a device. */
+enum machine_event {
+    MACHINE_POWEROFF,
+    MACHINE_REBOOT,
+    MACHINE_PANIC,      /* pvpanic: the kernel panicked */
+    MACHINE_DEBUG_EXIT, /* value: the exit status, 0..255 */
+};
+
+/*
+ * What a machine gives its devices. Tests fill one with fakes. Borrowed by all
+ * devices; outlives them.
+ */
+struct device_env {
+    struct topology *topo;
+    struct aspace *mem; /* guest-physical memory: DMA goes here */
+    struct region *mem_root;
+    struct aspace *io; /* x86 ports; NULL where there are none */
+    struct region *io_root;
+    struct loop *loop; /* the main loop */
+    struct clock *clock;
+    struct chardev *console; /* what the first UART is wired to */
+    uint64_t low_ram;        /* bytes of RAM below 4 GiB (CMOS tells the guest) */
+    uint64_t high_ram;       /* bytes of RAM at and above 4 GiB */
+    /* Interrupt line by GSI; n out of range gives a line that does nothing. */
+    struct irq (*irq)(void *opaque, unsigned gsi);
+    /* An edge source by GSI, through irqfd where the machine has it. 0 or -errno; release with
+     * irq_edge_put. */
+    int (*irq_edge_get)(void *opaque, unsigned gsi, struct irq_edge *out, struct err *e);
+    void (*irq_edge_put)(void *opaque, unsigned gsi, struct irq_edge *edge);
+    /* Report an event; returns at once, the machine acts on its own thread. */
+    void (*event)(void *opaque, enum machine_event event, int value);
+    void *opaque;
+};
+
+/* --- properties ------------------------------------------------------- */
+
+enum prop_type {
+    PROP_BOOL,   /* bool */
+    PROP_U32,    /* uint32_t */
+    PROP_U64,    /* uint64_t */
+    PROP_SIZE,   /* uint64_t, with K M G T */
+    PROP_STRING, /* char *, owned by the device */
+};
+
+struct prop {
+    const char *name;
+    enum prop_type type;
+    size_t offset;     /* in the state struct */
+    const char *value; /* default, as a user would type it; NULL: zero or no string */
+    uint64_t min, max; /* for numbers; both 0: no limit */
+    const char *meaning;
+};
+
+#define PROP(state, field, ptype, def, lo, hi, text)                                               \
+    {                                                                                              \
+        .name = #field, .type = (ptype), .offset = offsetof(state, field), .value = (def),         \
+        .min = (lo), .max = (hi), .meaning = (text)                                                \
+    }
+
+/* --- registers -------------------------------------------------------- */
+
+enum reg_access {
+    REG_RO = 1,
+    REG_WO = 2,
+    REG_RW = 3,
+};
+
+/*
+ * One register, or a run of bytes (length > width: a buffer, accessed at any
+ * multiple of the access size). Two entries may share an offset if one is RO
+ * and the other WO. widths: OR of the access sizes the guest may use (1|2|4|8).
+ */
+struct reg {
+    const char *name;
+    uint32_t offset;
+    uint32_t length; /* bytes */
+    uint8_t widths;
+    enum reg_access access;
+    uint64_t reset; /* value after reset */
+    const char *meaning;
+};
+
+/*
+ * A block of registers that becomes one region. Accesses the table does not
+ * allow never reach the callbacks: they read as `misfit` and are counted and
+ * traced (device.guest_errors).
+ */
+struct reg_block {
+    const char *name;
+    uint64_t size; /* bytes of the region */
+    const struct reg *regs;
+    size_t count;
+    bool misfit_reads_zero; /* else all ones */
+    /* offset is within the block; only widths the table allows arrive. */
+    uint64_t (*read)(struct device *d, uint32_t offset, unsigned size);
+    void (*write)(struct device *d, uint32_t offset, uint64_t value, unsigned size);
+};
+
+/* --- saved state ------------------------------------------------------ */
+
+/* A field of the state struct that a snapshot keeps. count elements of size bytes. */
+struct field {
+    const char *name;
+    size_t offset;
+    uint32_t size;
+    uint32_t count;
+    uint32_t since; /* class version that introduced it */
+};
+
+#define FIELD(state, member, ver)                                                                  \
+    {                                                                                              \
+        .name = #member, .offset = offsetof(state, member), .size = sizeof(((state *)0)->member),  \
+        .count = 1, .since = (ver)                                                                 \
+    }
+
+/* --- classes and instances -------------------------------------------- */
+
+struct device_class {
+    const char *name;
+    const char *summary;
+    size_t state_size; /* the state struct begins with a struct device */
+    const struct prop *props;
+    size_t prop_count;
+    const struct reg_block *blocks;
+    size_t block_count;
+    const struct field *fields;
+    size_t field_count;
+    uint32_t version; /* of the fields */
+    bool internal;    /* made by the board; not offered to --device */
+    bool lock_free;   /* callbacks are safe without the device's lock */
+    /* Claim resources, map regions. On failure undo what was done; unrealize is not called. */
+    int (*realize)(struct device *d, struct err *e);
+    void (*unrealize)(struct device *d);
+    /* Back to power-on state. Called after realize and at every machine reset. */
+    void (*reset)(struct device *d);
+};
+
+#define DEVICE_ID_MAX      32
+#define DEVICE_REGIONS_MAX 8
+
+/* One mapped register block: the region and the index from offset to register. */
+struct device_region {
+    struct region region;
+    struct device *dev;
+    const struct reg_block *block;
+    uint8_t
+        *index; /* per byte of the table's span: register number + 1, read side then write side */
+    uint32_t span; /* bytes from 0 that some register covers */
+};
+
+struct device {
+    const struct device_class *cls;
+    const struct device_env *env;
+    char id[DEVICE_ID_MAX];
+    struct io_guard guard;
+    struct guest_errors guest_errors;
+    struct device_region regions[DEVICE_REGIONS_MAX];
+    size_t region_count;
+    bool realized;
+    struct device *next; /* in the machine's list */
+};
+
+/* From a struct device to the state struct that begins with it. */
+#define DEVICE_STATE(type, d) ((type *)(void *)(d))
+
+/*
+ * Make an instance (zeroed, properties at their defaults), not yet realized.
+ * id: copied and cut. NULL with e set on failure.
+ */
+struct device *device_new(const struct device_class *cls, const char *id,
+                          const struct device_env *env, struct err *e);
+
+/* Set one property from text; value NULL is a bare flag (bool: on). -ENOENT (unknown, hint names
+ * the nearest), -EINVAL, -ERANGE. */
+int device_set(struct device *d, const char *prop, const char *value, struct err *e);
+
+/* realize + reset. */
+int device_realize(struct device *d, struct err *e);
+void device_reset(struct device *d);
+
+/* unrealize if realized, unmap its regions, free strings and the instance. NULL is allowed. */
+void device_free(struct device *d);
+
+/*
+ * Map register block number n of the class into parent at offset, as region
+ * "<id>.<block>". For realize. The region is at d->regions[...].region, returned through out (may
+ * be NULL).
+ */
+int device_map_block(struct device *d, size_t n, struct region *parent, uint64_t offset,
+                     struct region **out, struct err *e);
+
+void device_lock(struct device *d);
+void device_unlock(struct device *d);
+
+/* The register at offset for a read (or write) of size bytes, or NULL if the table refuses it. */
+const struct reg *device_find_reg(const struct device_region *r, uint64_t offset, unsigned size,
+                                  bool write);
+
+/* Texts for `--device NAME,help`: properties, then registers. */
+void device_class_help(const struct device_class *cls, FILE *out);
+
+/* --- registry (src/registry.c) ---------------------------------------- */
+
+/* All classes, an explicit list in one order, NULL-terminated. */
+extern const struct device_class *const device_classes[];
+
+/* By name; NULL with e set (hint: the nearest name) if there is none. */
+const struct device_class *device_class_find(const char *name, struct err *e);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * A FlatView: one address space as a sorted array of ranges that do not
+ * overlap, immutable once rendered.
+ *
+ * Rendering: each region yields a sorted list of pieces; a container overlays
+ * its children's lists, the higher over the lower, pairwise, so that n siblings
+ * cost O(n log n). Adjacent pieces that continue one another are merged.
+ */
+#ifndef MEM_FLATVIEW_H
+#define MEM_FLATVIEW_H
+
+#include "src/base/range.h"
+#include "src/mem/region.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct flat_range {
+    struct range addr;
+    uint64_t offset;       /* in region of addr.first */
+    struct region *region; /* ram, rom or io; never a container or alias */
+    bool readonly;         /* region, or anything above it in the tree, is read-only */
+};
+
+/* A posted write at the address where it is visible. */
+struct flat_posted {
+    uint64_t addr;
+    struct posted_write write;
+};
+
+struct flatview {
+    size_t count;
+    struct flat_range *ranges; /* by address */
+    size_t posted_count;
+    struct flat_posted *posted; /* by address, then size, value, kind */
+    struct flatview *retired_next;
+    uint64_t retired_epoch;
+};
+
+/* Render the tree at root. NULL root: an empty view. -ENOMEM, -E2BIG. The caller frees. */
+int flatview_render(struct region *root, struct flatview **out);
+void flatview_free(struct flatview *v);
+
+/* The range that holds addr, or NULL. O(log n), does not allocate. */
+const struct flat_range *flatview_find(const struct flatview *v, uint64_t addr);
+
+#endif
