@@ -1,0 +1,53 @@
+# shellcheck shell=sh
+# common.sh: sourced by the recipes of this folder and by tools/lab.
+#
+# Everything that is downloaded or slow to make is kept in one cache outside the tree, shared by all
+# check-outs. Every entry appears by one rename of a finished folder, so that two first runs at the
+# same time are safe, and removing the whole cache is always safe.
+
+# die MESSAGE [HINT]: end the calling script with one line that says what and why.
+die()
+{
+    echo "${0##*/}: error: $1" >&2
+    [ -z "${2:-}" ] || echo "${0##*/}: hint: $2" >&2
+    exit 125
+}
+
+# need COMMAND...: the first one that is missing ends the script, naming the way to get it.
+need()
+{
+    for need_command; do
+        command -v "$need_command" >/dev/null ||
+            die "the program '$need_command' is missing" "run tools/deps"
+    done
+}
+
+# debian_arch ARCH: the name Debian gives to one of our architectures.
+debian_arch()
+{
+    case $1 in
+        x86_64) echo amd64 ;;
+        *) die "no Linux images for the architecture '$1' (x86_64 is the one there is)" ;;
+    esac
+}
+
+# publish TEMPORARY FINAL: give a finished folder its name; if another process was first, use its work.
+publish()
+{
+    if ! mv -T "$1" "$2" 2>/dev/null; then
+        rm -rf "$1"
+        [ -d "$2" ] || die "could not create $2"
+    fi
+}
+
+# shellcheck disable=SC2034 # for the scripts that source this
+if [ -n "${XDG_CACHE_HOME:-}" ]; then
+    cache=$XDG_CACHE_HOME/vmm
+elif [ -n "${HOME:-}" ]; then
+    cache=$HOME/.cache/vmm
+else
+    cache=${TMPDIR:-/tmp}/vmm-cache-$(id -u)
+fi
+
+# Debian keeps depmod, mke2fs and debugfs in sbin, which is not on a plain user's path.
+PATH=$PATH:/usr/sbin:/sbin
