@@ -11,11 +11,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* At most about 1000 bytes a line; control characters (a hostile file name) show as '?'. */
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* "vmm: " kind text: what the others are made of. kind: "error: ", "" ... */
+void log_message(const char *kind, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* The console tells the log when the terminal needs "\r\n". */
 void log_set_raw_terminal(bool raw);
+
+/* How a line on stderr ends now: "\n" or "\r\n". */
+const char *log_line_end(void);
 
 /*
  * Mistakes of the guest: always counted, seldom printed. One such counter sits
