@@ -1,0 +1,75 @@
+/*
+ * What an architecture gives to the machine and to the vCPU threads. One
+ * implementation is linked in: src/arch/x86.
+ *
+ * Locking: set-up runs on one thread; functions with a vCPU's descriptor run
+ * on that vCPU's thread or while it is surely outside KVM_RUN.
+ */
+#ifndef ARCH_ARCH_H
+#define ARCH_ARCH_H
+
+#include "src/base/err.h"
+#include "src/kvm/kvm.h"
+#include "src/mem/aspace.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct boot_entry;
+struct kvm_irq_routing;
+struct kvm_run;
+
+/* Capabilities the architecture adds to those every VM needs. */
+extern const struct kvm_cap arch_caps[];
+extern const size_t arch_cap_count;
+
+/* --- the VM --- */
+
+/* After KVM_CREATE_VM, before irqchip and vCPUs. */
+int arch_vm_init(struct kvm *kvm, struct err *e);
+
+/* Interrupt controllers and the timers that live with them. */
+int arch_irqchip_create(struct kvm *kvm, struct err *e);
+
+/* KVM's routes for the lines: how many entries; table NULL: only count. */
+#define ARCH_IRQ_PINS 24
+size_t arch_irq_routes(struct kvm_irq_routing *table);
+
+/* --- vCPUs --- */
+
+/* What the guest's CPUs look like: features and topology, shared by all vCPUs. */
+struct cpu_model;
+
+/*
+ * spec: "host[,-feature][,+feature]...". -EINVAL, status EXIT_USAGE: unknown
+ * feature (hint: the nearest) or one this host cannot give. Free with cpu_model_free().
+ */
+int cpu_model_new(struct cpu_model **out, struct kvm *kvm, const char *spec, unsigned cpus,
+                  struct err *e);
+void cpu_model_free(struct cpu_model *m);
+
+/* Once for each vCPU, after its creation. */
+int arch_vcpu_init(struct kvm *kvm, int fd, unsigned index, const struct cpu_model *m,
+                   struct err *e);
+
+/*
+ * All of a vCPU's state as after power-on. entry: where the boot CPU starts;
+ * NULL: the vCPU waits until another one starts it.
+ */
+int arch_vcpu_reset(struct kvm *kvm, int fd, unsigned index, const struct boot_entry *entry,
+                    struct err *e);
+
+/* --- crashes --- */
+
+/* Registers of a vCPU and the bytes at its instruction pointer. */
+struct cpu_dump;
+
+struct cpu_dump *cpu_dump_new(void); /* NULL: out of memory */
+void cpu_dump_free(struct cpu_dump *d);
+/* Fill d; what cannot be had is marked so. run may hold KVM's own copy of the bytes. */
+void cpu_dump_take(struct cpu_dump *d, struct kvm *kvm, int fd, const struct kvm_run *run,
+                   struct aspace *mem);
+void cpu_dump_print(const struct cpu_dump *d, FILE *out);
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * The door to KVM: /dev/kvm, one VM, and the capabilities vmm relies on.
+ *
+ * Source: Linux Documentation/virt/kvm/api.rst. Every ioctl of src/kvm and
+ * src/arch goes through kvm_ioctl(), which a unit test can replace.
+ *
+ * Set-up order on x86: kvm_open, kvm_create_vm, memslots_attach (slots set after
+ * the irqchip cost a kernel grace period each), irqchip_create,
+ * ioeventfds_attach, vcpus_create, vcpus_reset, vcpus_start, vcpus_resume.
+ *
+ * Locking: set-up and kvm_close() on one thread; the fields do not change in between.
+ */
+#ifndef KVM_KVM_H
+#define KVM_KVM_H
+
+#include "src/base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define KVM_DEVICE "/dev/kvm"
+
+/* A capability vmm asks KVM for. */
+struct kvm_cap {
+    int number;       /* KVM_CAP_... */
+    const char *name; /* the same as text */
+    bool needed;      /* without it no guest can run */
+    const char *use;  /* what vmm does with it */
+};
+
+struct kvm {
+    int dev_fd; /* -1: not open */
+    int vm_fd;
+    size_t run_size;         /* bytes of a vCPU's kvm_run mapping */
+    unsigned max_vcpus;      /* the limit of --cpus */
+    unsigned max_slots;      /* memory slots */
+    unsigned coalesced_page; /* page of the coalesced ring inside the mapping; 0: no ring */
+    bool coalesced_pio;      /* the ring takes port writes too */
+    bool ioeventfd_any_len;  /* doorbells of any write size */
+    /* ioctl(2), but returning -errno. */
+    int (*ioctl)(struct kvm *kvm, int fd, unsigned long request, void *arg);
+};
+
+/*
+ * Open path (KVM_DEVICE), check the API version and every needed capability.
+ * Failures: status EXIT_NO_KVM, the message says what is missing, the hint what
+ * to do. Nothing stays open after a failure.
+ */
+int kvm_open(struct kvm *kvm, const char *path, struct err *e);
+
+/* Create the VM and what the architecture needs before irqchip and vCPUs (arch_vm_init). */
+int kvm_create_vm(struct kvm *kvm, struct err *e);
+
+/* Close both descriptors. vCPUs and irqchip must be gone. Harmless if not open. */
+void kvm_close(struct kvm *kvm);
+
+/* ioctl on one of KVM's descriptors: its result, or -errno. */
+static inline int kvm_ioctl(struct kvm *kvm, int fd, unsigned long request, void *arg)
+{
+    return kvm->ioctl(kvm, fd, request, arg);
+}
+
+/* The ioctls whose argument is a number. */
+static inline int kvm_ioctl_num(struct kvm *kvm, int fd, unsigned long request, unsigned long arg)
+{
+    return kvm->ioctl(kvm, fd, request, (void *)(uintptr_t)arg);
+}
+
+/* KVM_CHECK_EXTENSION: 0 when absent, else the capability's value. */
+int kvm_check_cap(struct kvm *kvm, int number);
+
+/*
+ * Check that every needed capability of a table is there: query gives 0 for a
+ * missing one. -ENOTSUP, status EXIT_NO_KVM, all missing ones by name.
+ */
+int kvm_check_table(const struct kvm_cap *caps, size_t count,
+                    int (*query)(void *opaque, int number), void *opaque, struct err *e);
+
+#endif

@@ -1,0 +1,145 @@
+/*
+ * vCPUs: one thread each, in a loop of KVM_RUN and exit handler.
+ *
+ * States of the set: paused (from vcpus_start on), running, stopped. A pause
+ * takes effect where KVM_RUN returns EINTR: there every instruction that left
+ * for user space is complete and the registers can be read and set. To get a
+ * vCPU there, its immediate_exit is set and its thread signalled: the flag
+ * covers the way into KVM_RUN, the signal KVM_RUN itself.
+ *
+ * A vCPU that cannot go on (triple fault, KVM error, power-off) parks: it counts
+ * as paused and stays so until vcpus_reset().
+ *
+ * Locking: vcpus.lock guards the states. vCPU ioctls other than KVM_RUN are for
+ * the vCPU's own thread, or for any one thread while the set is paused.
+ * In KVM_RUN a vCPU's mem_reader is offline, elsewhere online.
+ */
+#ifndef KVM_VCPU_H
+#define KVM_VCPU_H
+
+#include "src/arch/arch.h"
+#include "src/base/err.h"
+#include "src/device.h"
+#include "src/kvm/ioeventfd.h"
+#include "src/kvm/kvm.h"
+#include "src/mem/aspace.h"
+#include "src/mem/topology.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct kvm_run;
+struct boot_entry;
+
+/* Exit reasons counted one by one; greater ones share the last counter. */
+#define VCPU_EXIT_REASONS 48
+
+/* Why a vCPU could not go on. */
+struct crash {
+    unsigned vcpu;
+    enum exit_status status; /* EXIT_CRASH: the guest's fault; EXIT_HOST: KVM_RUN failed */
+    char reason[160];
+    struct cpu_dump *dump; /* registers and instruction bytes; owned by the set */
+};
+
+/* Calls from vCPU threads; they return at once, the machine acts on its own thread. */
+struct vm_callbacks {
+    /* KVM_EXIT_SYSTEM_EVENT; other events come through devices. The vCPU is parked. */
+    void (*event)(void *opaque, enum machine_event event, int value);
+    /* The first crash of the set; c stays valid until vcpus_reset(). The vCPU is parked. */
+    void (*crash)(void *opaque, const struct crash *c);
+    void *opaque;
+};
+
+struct vcpu {
+    struct vcpus *set;
+    unsigned index; /* also the APIC id */
+    int fd;
+    struct kvm_run *run;
+    pthread_t thread;
+    bool started;
+    bool parked;
+    struct mem_reader reader;
+    /* Exits to user space by reason; written by the vCPU's thread. */
+    _Atomic uint64_t exits[VCPU_EXIT_REASONS];
+};
+
+enum vcpus_state {
+    VCPUS_PAUSED,
+    VCPUS_RUNNING,
+    VCPUS_STOPPED,
+};
+
+/* All vCPUs of a machine and what their threads share. */
+struct vcpus {
+    struct kvm *kvm;
+    struct topology *topo;
+    struct aspace *mem;
+    struct aspace *io; /* NULL: no ports */
+    struct coalesced coalesced;
+    struct vm_callbacks callbacks;
+    struct cpu_model *model;
+    struct vcpu *vcpu; /* count elements */
+    unsigned count;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* wanted, idle */
+    enum vcpus_state wanted;
+    unsigned idle; /* threads that wait for a change of wanted */
+    bool crashed;
+    struct crash crash;
+};
+
+/* What vcpus_create needs; aspaces, topology and kvm are borrowed for the life of the set. */
+struct vcpus_config {
+    struct kvm *kvm;
+    struct topology *topo;
+    struct aspace *mem, *io;
+    unsigned count;
+    const char *cpu; /* --cpu: "host[,-feature][,+feature]..." */
+    struct vm_callbacks callbacks;
+};
+
+/*
+ * Create count vCPUs (1..kvm.max_vcpus; else EXIT_USAGE) with their CPU model.
+ * After irqchip_create. They have no start state until vcpus_reset().
+ */
+int vcpus_create(struct vcpus *s, const struct vcpus_config *cfg, struct err *e);
+
+/* Stops the threads if they run, releases everything. */
+void vcpus_destroy(struct vcpus *s);
+
+/*
+ * Power-on state for all: vCPU 0 at entry, the others wait for INIT and SIPI.
+ * Only before vcpus_start or while paused.
+ */
+int vcpus_reset(struct vcpus *s, const struct boot_entry *entry, struct err *e);
+
+/* Start the threads, paused. */
+int vcpus_start(struct vcpus *s, struct err *e);
+
+/* Let the guest run. */
+void vcpus_resume(struct vcpus *s);
+
+/*
+ * Ask all vCPUs to pause and return at once. Any thread, also a vCPU's (from a
+ * device callback): that vCPU will not run another guest instruction.
+ */
+void vcpus_ask_pause(struct vcpus *s);
+
+/* The same, and wait until they did. Not from a vCPU's thread. */
+void vcpus_pause(struct vcpus *s);
+
+/* End and join the threads. Not from a vCPU's thread. Idempotent. */
+void vcpus_stop(struct vcpus *s);
+
+/* Sum over the vCPUs of exits to user space with this reason (< VCPU_EXIT_REASONS). */
+uint64_t vcpus_exits(const struct vcpus *s, unsigned reason);
+
+/* Reason, registers, instruction bytes and, where capstone is installed, their disassembly. */
+void crash_print(const struct crash *c, FILE *out);
+
+#endif
