@@ -37,8 +37,12 @@ bool clock_paused(const struct clock *c)
 
 uint64_t clock_now(const struct clock *c)
 {
-    uint64_t state = atomic_load(&c->state);
-    return (state & 1) != 0 ? state >> 1 : c->host_ns(c->opaque) - (state >> 1);
+    uint64_t state, now;
+    do { /* a pause in between must not let this reader see a later time than the next one */
+        state = atomic_load(&c->state);
+        now = (state & 1) != 0 ? state >> 1 : c->host_ns(c->opaque) - (state >> 1);
+    } while (atomic_load(&c->state) != state);
+    return now;
 }
 
 uint64_t clock_realtime(const struct clock *c)

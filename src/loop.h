@@ -2,9 +2,13 @@
  * Event loop: epoll, timers on a struct clock, and bottom halves. The main
  * thread runs one; an iothread is a loop in a thread of its own.
  *
- * Locking: loop_run() and all callbacks are on the loop's thread. loop_add_fd,
- * loop_mod_fd and loop_del_fd may be called before the loop runs or on its thread;
- * timer_arm, timer_cancel, bh_schedule and loop_stop from any thread.
+ * A turn is: wait, ready descriptors, due timers, bottom halves. What a
+ * callback arms or schedules runs in a later turn, so none can starve others.
+ *
+ * Locking: loop_run() and all callbacks are on the loop's thread, with no lock
+ * held. loop_add_fd, loop_mod_fd and loop_del_fd may be called before the loop
+ * runs or on its thread; timer_arm, timer_cancel, bh_schedule and loop_stop
+ * from any thread.
  */
 #ifndef LOOP_H
 #define LOOP_H
@@ -16,8 +20,12 @@
 #include <stdint.h>
 
 struct loop;
+struct topology;
 
-/* Returns NULL with e set when descriptors or memory are short. clock is borrowed. */
+/*
+ * Returns NULL with e set when descriptors or memory are short. clock is
+ * borrowed. Made and freed on the thread that pauses and resumes the clock.
+ */
 struct loop *loop_new(struct clock *clock, struct err *e);
 
 /* All fds, timers and bottom halves must have been removed; the loop is not running. */
@@ -32,17 +40,30 @@ void loop_poll(struct loop *l);
 
 struct clock *loop_clock(struct loop *l);
 
+/*
+ * From now on the loop's thread is an online mem_reader of t while it runs
+ * callbacks, and offline while it waits, so that callbacks may look guest
+ * addresses up. NULL ends that. While the loop does not run.
+ */
+void loop_set_topology(struct loop *l, struct topology *t);
+
 /* A watched descriptor; the caller owns it and keeps it until loop_del_fd(). */
 struct loop_fd {
     int fd;
     void (*ready)(void *opaque, uint32_t epoll_events);
     void *opaque;
+    bool polled; /* the loop's: it is in the epoll set */
 };
 
-/* events: EPOLLIN | EPOLLOUT ...; level-triggered. -errno from epoll_ctl. */
+/*
+ * events: EPOLLIN | EPOLLOUT ...; level-triggered. 0 watches nothing, not even a
+ * hang-up, until loop_mod_fd(). -errno from epoll_ctl (-EPERM: a regular file
+ * or directory, always ready).
+ */
 int loop_add_fd(struct loop *l, struct loop_fd *w, uint32_t events);
 int loop_mod_fd(struct loop *l, struct loop_fd *w, uint32_t events);
-/* After this returns ready() is not called again, also not for events already fetched. */
+/* After this returns ready() is not called again, also not for events already fetched. Not
+ * watched: nothing happens. */
 void loop_del_fd(struct loop *l, struct loop_fd *w);
 
 /* A one-shot timer; expiry in machine ns (clock_now). Owned by the caller. */
@@ -51,7 +72,7 @@ struct timer {
     void (*fire)(void *opaque);
     void *opaque;
     uint64_t deadline;
-    int heap_index; /* -1: not armed */
+    struct timer *next, **pprev; /* in the loop's list; pprev NULL: not armed */
 };
 
 void timer_init(struct timer *t, struct loop *l, void (*fire)(void *opaque), void *opaque);
