@@ -58,6 +58,11 @@ struct device_env {
      * irq_edge_put. */
     int (*irq_edge_get)(void *opaque, unsigned gsi, struct irq_edge *out, struct err *e);
     void (*irq_edge_put)(void *opaque, unsigned gsi, struct irq_edge *edge);
+    /*
+     * Carry out coalesced writes that wait (POSTED_COALESCED). On the main loop, with no device
+     * lock held. NULL: there never are any.
+     */
+    void (*drain_posted)(void *opaque);
     /* Report an event; returns at once, the machine acts on its own thread. */
     void (*event)(void *opaque, enum machine_event event, int value);
     void *opaque;

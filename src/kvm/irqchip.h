@@ -36,6 +36,9 @@ struct irqchip {
  */
 int irqchip_create(struct irqchip *c, struct kvm *kvm, struct err *e);
 
+/* Controllers and timer back to their state at creation, for a machine reset. vCPUs are paused. */
+int irqchip_reset(struct irqchip *c, struct err *e);
+
 /* Free what vmm keeps of it; KVM's side goes with the VM. */
 void irqchip_destroy(struct irqchip *c);
 
