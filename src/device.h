@@ -102,9 +102,12 @@ enum reg_access {
 };
 
 /*
- * One register, or a run of bytes (length > width: a buffer, accessed at any
- * multiple of the access size). Two entries may share an offset if one is RO
- * and the other WO. widths: OR of the access sizes the guest may use (1|2|4|8).
+ * One register, or a run of bytes (a buffer). widths: OR of the access sizes
+ * the guest may use (1|2|4|8). An access fits if its size is one of them, it
+ * lies wholly inside, and it starts at a multiple of its size from the start;
+ * so a 4-byte register of widths 1|4 is also four bytes. A wider access than
+ * the table allows is refused, never split over neighbours. Two entries may
+ * share bytes if one is RO and the other WO.
  */
 struct reg {
     const char *name;
@@ -116,16 +119,18 @@ struct reg {
     const char *meaning;
 };
 
+#define REG_BLOCK_MAX 255
+
 /*
  * A block of registers that becomes one region. Accesses the table does not
- * allow never reach the callbacks: they read as `misfit` and are counted and
- * traced (device.guest_errors).
+ * allow never reach the callbacks: writes are dropped, reads give all ones (or
+ * 0), and both are counted (device.guest_errors) and traced.
  */
 struct reg_block {
     const char *name;
     uint64_t size; /* bytes of the region */
     const struct reg *regs;
-    size_t count;
+    size_t count;           /* at most REG_BLOCK_MAX */
     bool misfit_reads_zero; /* else all ones */
     /* offset is within the block; only widths the table allows arrive. */
     uint64_t (*read)(struct device *d, uint32_t offset, unsigned size);
@@ -174,14 +179,14 @@ struct device_class {
 #define DEVICE_ID_MAX      32
 #define DEVICE_REGIONS_MAX 8
 
-/* One mapped register block: the region and the index from offset to register. */
+/* One mapped register block. The index makes the check of an access one look-up. */
 struct device_region {
     struct region region;
     struct device *dev;
     const struct reg_block *block;
-    uint8_t
-        *index; /* per byte of the table's span: register number + 1, read side then write side */
-    uint32_t span; /* bytes from 0 that some register covers */
+    /* For each byte 0..span-1 the register's number + 1 for reads, then the same for writes. */
+    uint8_t *index;
+    uint32_t span; /* the last register ends here */
 };
 
 struct device {
@@ -206,8 +211,11 @@ struct device {
 struct device *device_new(const struct device_class *cls, const char *id,
                           const struct device_env *env, struct err *e);
 
-/* Set one property from text; value NULL is a bare flag (bool: on). -ENOENT (unknown, hint names
- * the nearest), -EINVAL, -ERANGE. */
+/*
+ * Set one property from text, before device_realize(); value NULL is a bare
+ * flag (bool: on). -ENOENT (unknown; the hint names the nearest), -EINVAL,
+ * -ERANGE, -ENOMEM.
+ */
 int device_set(struct device *d, const char *prop, const char *value, struct err *e);
 
 /* realize + reset. */
@@ -219,8 +227,8 @@ void device_free(struct device *d);
 
 /*
  * Map register block number n of the class into parent at offset, as region
- * "<id>.<block>". For realize. The region is at d->regions[...].region, returned through out (may
- * be NULL).
+ * "<id>.<block>", returned through out (may be NULL). For realize; device_free()
+ * takes it out again.
  */
 int device_map_block(struct device *d, size_t n, struct region *parent, uint64_t offset,
                      struct region **out, struct err *e);
@@ -232,15 +240,16 @@ void device_unlock(struct device *d);
 const struct reg *device_find_reg(const struct device_region *r, uint64_t offset, unsigned size,
                                   bool write);
 
-/* Texts for `--device NAME,help`: properties, then registers. */
+/* Texts for `--device NAME,help` (properties, then registers) and `--device help`. */
 void device_class_help(const struct device_class *cls, FILE *out);
+void device_list_help(FILE *out);
 
 /* --- registry (src/registry.c) ---------------------------------------- */
 
 /* All classes, an explicit list in one order, NULL-terminated. */
 extern const struct device_class *const device_classes[];
 
-/* By name; NULL with e set (hint: the nearest name) if there is none. */
+/* By name, internal ones too; NULL with e set (hint: the nearest name) if there is none. */
 const struct device_class *device_class_find(const char *name, struct err *e);
 
 #endif

@@ -230,27 +230,33 @@ static unsigned edit_distance(const char *a, const char *b)
     return d[la][lb];
 }
 
-const char *opt_nearest(const char *word, const char *const *candidates, size_t count)
+void opt_guess_start(struct opt_guess *g, const char *word)
 {
     size_t len = strlen(word);
+    *g = (struct opt_guess){.word = word, .limit = len < 3 ? 1 : (int)len / 3};
     if (len == 0 || len > WORD_MAX) {
-        return NULL;
+        g->limit = -1; /* nothing can be near */
     }
-    /* One slip in three letters is a typing mistake, more is another word. */
-    unsigned limit = len < 3 ? 1 : (unsigned)len / 3;
-    const char *best = NULL;
+}
+
+void opt_guess_try(struct opt_guess *g, const char *candidate)
+{
+    if (g->limit < 0 || strlen(candidate) > WORD_MAX) {
+        return;
+    }
+    int distance = (int)edit_distance(g->word, candidate);
+    if (distance <= g->limit) {
+        g->best = candidate;
+        g->limit = distance - 1; /* a later one must be strictly nearer */
+    }
+}
+
+const char *opt_nearest(const char *word, const char *const *candidates, size_t count)
+{
+    struct opt_guess guess;
+    opt_guess_start(&guess, word);
     for (size_t i = 0; i < count; i++) {
-        if (strlen(candidates[i]) > WORD_MAX) {
-            continue;
-        }
-        unsigned dist = edit_distance(word, candidates[i]);
-        if (dist <= limit) { /* a later one must be strictly nearer */
-            best = candidates[i];
-            if (dist == 0) {
-                break;
-            }
-            limit = dist - 1;
-        }
+        opt_guess_try(&guess, candidates[i]);
     }
-    return best;
+    return guess.best;
 }

@@ -42,8 +42,21 @@ int opt_size(const char *text, uint64_t min, uint64_t max, uint64_t *out, struct
 /* on/off, yes/no, true/false, 1/0. */
 int opt_bool(const char *text, bool *out, struct err *e);
 
-/* The candidate nearest to word (edit distance small enough to be a typing
- * mistake), or NULL. candidates: count strings. */
+/*
+ * The candidate nearest to word, or NULL if none is near enough to be meant: a
+ * typing mistake for each three letters, letter case ignored. candidates: count
+ * strings.
+ */
 const char *opt_nearest(const char *word, const char *const *candidates, size_t count);
+
+/* The same one candidate at a time: start, try each, then see best. Strings are borrowed. */
+struct opt_guess {
+    const char *word;
+    const char *best;
+    int limit; /* edits at which a further candidate would be better */
+};
+
+void opt_guess_start(struct opt_guess *g, const char *word);
+void opt_guess_try(struct opt_guess *g, const char *candidate);
 
 #endif

@@ -58,14 +58,14 @@ static uint64_t monotonic_ns(void)
 
 static int unknown_pattern(const char *pattern, struct err *e)
 {
-    const char *names[TRACE_EVENT_COUNT];
+    struct opt_guess guess;
+    opt_guess_start(&guess, pattern);
     for (size_t i = 0; i < TRACE_EVENT_COUNT; i++) {
-        names[i] = events[i].name;
+        opt_guess_try(&guess, events[i].name);
     }
-    const char *nearest = opt_nearest(pattern, names, TRACE_EVENT_COUNT);
     int ret = err_set(e, EINVAL, "no trace event matches '%s'", pattern);
-    if (nearest != NULL) {
-        err_hint(e, "did you mean '%s'?", nearest);
+    if (guess.best != NULL) {
+        err_hint(e, "did you mean '%s'?", guess.best);
     } else {
         err_hint(e, "--trace help lists the events");
     }

@@ -26,6 +26,7 @@
     X(mem_commit, "an address space was rendered anew: name, ranges")                              \
     X(dma_fault, "a device's copy was refused: address, length")                                   \
     X(device_reset, "a device was reset: id")                                                      \
+    X(device_misfit, "a register table refused a guest access: id, block, offset, size")           \
     X(uart_tx, "a byte left the UART")                                                             \
     X(uart_rx, "a byte was read by the guest")                                                     \
     X(virtio_status, "a driver changed the status register: device, from, to")                     \

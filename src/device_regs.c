@@ -1,0 +1,121 @@
+/*
+ * Register blocks: from a device's table to an io region that lets through
+ * only what the table allows. See device.h.
+ *
+ * Locking: an index does not change after device_map_block(). The core holds
+ * the device's lock (unless the class is lock-free) around the region's
+ * callbacks here, and so around the block's.
+ */
+#include "src/base/trace.h"
+#include "src/device.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct reg *device_find_reg(const struct device_region *r, uint64_t offset, unsigned size,
+                                  bool write)
+{
+    if (offset >= r->span) {
+        return NULL;
+    }
+    unsigned n = r->index[write ? r->span + offset : offset];
+    if (n == 0) {
+        return NULL;
+    }
+    const struct reg *reg = &r->block->regs[n - 1];
+    uint64_t at = offset - reg->offset;
+    bool fits = (reg->widths & size) != 0 && at % size == 0 && size <= reg->length - at;
+    return fits ? reg : NULL;
+}
+
+static void count_misfit(struct device_region *r, uint64_t offset, unsigned size, const char *verb)
+{
+    struct device *d = r->dev;
+    guest_error(&d->guest_errors, "%s: a %s of %u bytes at %s+0x%" PRIx64 " fits no register",
+                d->id, verb, size, r->block->name, offset);
+    trace(TRACE_device_misfit, "%s %s %s+0x%" PRIx64 " size %u", d->id, verb, r->block->name,
+          offset, size);
+}
+
+static uint64_t block_read(void *opaque, uint64_t offset, unsigned size)
+{
+    struct device_region *r = opaque;
+    if (device_find_reg(r, offset, size, false) == NULL) {
+        count_misfit(r, offset, size, "read");
+        return r->block->misfit_reads_zero ? 0 : UINT64_MAX;
+    }
+    return r->block->read(r->dev, (uint32_t)offset, size);
+}
+
+static void block_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    struct device_region *r = opaque;
+    if (device_find_reg(r, offset, size, true) == NULL) {
+        count_misfit(r, offset, size, "write");
+        return;
+    }
+    r->block->write(r->dev, (uint32_t)offset, value, size);
+}
+
+/* All sizes and alignments come through whole: the table judges them. */
+static const struct region_ops block_ops = {
+    .read = block_read,
+    .write = block_write,
+    .guest = {.min = 1, .max = 8, .unaligned = true},
+    .impl = {.min = 1, .max = 8, .unaligned = true},
+    .endian = ENDIAN_LITTLE,
+};
+
+static int build_index(struct device_region *r)
+{
+    const struct reg_block *b = r->block;
+    assert(b->count <= REG_BLOCK_MAX);
+    for (size_t i = 0; i < b->count; i++) {
+        uint32_t end = b->regs[i].offset + b->regs[i].length;
+        assert(end <= b->size);
+        r->span = end > r->span ? end : r->span;
+    }
+    r->index = calloc(2, (size_t)r->span + 1); /* never empty */
+    if (r->index == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < b->count; i++) {
+        const struct reg *reg = &b->regs[i];
+        if ((reg->access & REG_RO) != 0) {
+            memset(r->index + reg->offset, (int)i + 1, reg->length);
+        }
+        if ((reg->access & REG_WO) != 0) {
+            memset(r->index + r->span + reg->offset, (int)i + 1, reg->length);
+        }
+    }
+    return 0;
+}
+
+int device_map_block(struct device *d, size_t n, struct region *parent, uint64_t offset,
+                     struct region **out, struct err *e)
+{
+    assert(n < d->cls->block_count && d->region_count < DEVICE_REGIONS_MAX);
+    struct device_region *r = &d->regions[d->region_count];
+    r->dev = d;
+    r->block = &d->cls->blocks[n];
+    int ret = build_index(r);
+    if (ret == 0) {
+        d->region_count++; /* from here on device_free() undoes it */
+        char name[DEVICE_ID_MAX + REGION_NAME_MAX];
+        snprintf(name, sizeof(name), "%s.%s", d->id, r->block->name);
+        region_init_io(&r->region, d->env->topo, name, r->block->size, &block_ops, r,
+                       d->cls->lock_free ? NULL : &d->guard);
+        ret = region_add(parent, offset, &r->region, 0);
+    }
+    if (ret < 0) {
+        return err_set(e, -ret, "cannot map %s.%s at 0x%" PRIx64 ", %s", d->id, r->block->name,
+                       offset, strerror(-ret));
+    }
+    if (out != NULL) {
+        *out = &r->region;
+    }
+    return 0;
+}
