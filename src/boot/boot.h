@@ -26,7 +26,6 @@ enum boot_format {
 enum mem_type {
     MEM_RAM = 1,
     MEM_RESERVED = 2,
-    MEM_ACPI = 3,
 };
 
 struct mem_area {
@@ -46,6 +45,7 @@ struct boot_request {
     size_t map_count;
     uint64_t low_ram_end; /* first gpa after the RAM below 4 GiB */
     uint64_t rsdp;        /* 0: no ACPI */
+    bool ram_is_zero;     /* RAM is fresh: what must be zero already is */
 };
 
 enum boot_mode {

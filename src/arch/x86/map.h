@@ -14,26 +14,33 @@
 #define PC_PAGE_TABLES_GPA 0x00009000ULL /* PML4, PDPT, 4 page directories: 6 pages */
 #define PC_INFO_GPA        0x00010000ULL /* PVH and multiboot tables, up to PC_CMDLINE_GPA */
 #define PC_CMDLINE_GPA     0x00020000ULL /* kernel command line, up to 64 KiB */
-#define PC_EBDA_GPA        0x0009fc00ULL /* MP table; end of conventional memory */
+#define PC_EBDA_GPA        0x0009fc00ULL /* end of conventional memory */
+#define PC_EBDA_END        0x000a0000ULL
 #define PC_ACPI_GPA        0x000e0000ULL /* RSDP and tables, up to 1 MiB */
 #define PC_ACPI_END        0x00100000ULL
+#define PC_MPTABLE_GPA     0x000f0000ULL /* MP table where there is no ACPI, up to 1 MiB */
+#define PC_MPTABLE_END     0x00100000ULL
 #define PC_KERNEL_GPA      0x00100000ULL
 
 /* --- guest-physical memory: devices --- */
-#define PC_LOW_RAM_MAX   0xc0000000ULL /* RAM below 4 GiB ends here at most */
-#define PC_HIGH_RAM_GPA  0x100000000ULL
-#define PC_PCI_MMIO_GPA  0xc0000000ULL
-#define PC_PCI_MMIO_SIZE 0x20000000ULL
-#define PC_ECAM_GPA      0xe0000000ULL
-#define PC_GED_GPA       0xfea00000ULL /* event selector, 4 bytes */
-#define PC_ACPI_REGS_GPA 0xfea00200ULL /* sleep control, sleep status, reset: 3 bytes */
-#define PC_VIRTIO_GPA    0xfeb00000ULL
-#define PC_VIRTIO_STRIDE 0x200ULL
-#define PC_VIRTIO_SLOTS  24
-#define PC_IOAPIC_GPA    0xfec00000ULL
-#define PC_LAPIC_GPA     0xfee00000ULL
-#define PC_TSS_GPA       0xfffbd000ULL /* three pages KVM needs on some Intel hosts */
-#define PC_IDENTITY_GPA  0xfffbc000ULL /* one page before it */
+#define PC_LOW_RAM_MAX        0xc0000000ULL /* RAM below 4 GiB ends here at most */
+#define PC_HIGH_RAM_GPA       0x100000000ULL
+#define PC_PCI_MMIO_GPA       0xc0000000ULL
+#define PC_PCI_MMIO_SIZE      0x20000000ULL
+#define PC_ECAM_GPA           0xe0000000ULL
+#define PC_GED_GPA            0xfea00000ULL /* event selector, 4 bytes */
+#define PC_ACPI_REGS_GPA      0xfea00200ULL /* sleep control, sleep status, reset: 3 bytes */
+#define PC_ACPI_SLEEP_CONTROL 0             /* offsets in it */
+#define PC_ACPI_SLEEP_STATUS  1
+#define PC_ACPI_RESET         2
+#define PC_ACPI_RESET_VALUE   0x42
+#define PC_VIRTIO_GPA         0xfeb00000ULL
+#define PC_VIRTIO_STRIDE      0x200ULL
+#define PC_VIRTIO_SLOTS       24
+#define PC_IOAPIC_GPA         0xfec00000ULL
+#define PC_LAPIC_GPA          0xfee00000ULL
+#define PC_TSS_GPA            0xfffbd000ULL /* three pages KVM needs on some Intel hosts */
+#define PC_IDENTITY_GPA       0xfffbc000ULL /* one page before it */
 
 /* --- I/O ports --- */
 #define PC_PORT_I8042_DATA 0x60

@@ -1,0 +1,289 @@
+/*
+ * ACPI tables other than the DSDT's AML: RSDP, XSDT, FADT, MADT; building,
+ * installing and dumping the set. Source: ACPI specification 6.4, section 5.2.
+ */
+#include "src/arch/x86/acpi.h"
+
+#include "src/arch/x86/map.h"
+#include "src/mem/dma.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define OEM_ID       "VMM   "
+#define OEM_TABLE_ID "VMM PC  "
+#define CREATOR_ID   "VMM "
+
+#define RSDP_SIZE   36
+#define TABLE_ALIGN 16
+#define TABLE_ROOM  (PC_ACPI_END - PC_ACPI_GPA)
+
+/* --- tables ------------------------------------------------------------ */
+
+static uint64_t table_gpa(const struct acpi_table *table)
+{
+    return PC_ACPI_GPA + table->offset;
+}
+
+static void align(struct bytes *b)
+{
+    bytes_zero(b, -b->len % TABLE_ALIGN);
+}
+
+/* Open a table with the common header; returns it, to be passed to end_table(). */
+static struct acpi_table *begin_table(struct acpi_tables *t, const char *signature,
+                                      uint8_t revision)
+{
+    struct bytes *b = &t->bytes;
+    struct acpi_table *table = &t->table[t->count++];
+    align(b);
+    snprintf(table->signature, sizeof(table->signature), "%s", signature);
+    table->offset = (uint32_t)b->len;
+    bytes_put(b, signature, 4);
+    bytes_u32(b, 0); /* length and, below, checksum: end_table() */
+    bytes_u8(b, revision);
+    bytes_u8(b, 0);
+    bytes_put(b, OEM_ID, 6);
+    bytes_put(b, OEM_TABLE_ID, 8);
+    bytes_u32(b, 1);
+    bytes_put(b, CREATOR_ID, 4);
+    bytes_u32(b, 1);
+    return table;
+}
+
+static void end_table(struct acpi_tables *t, struct acpi_table *table)
+{
+    enum { LENGTH = 4, CHECKSUM = 9 };
+    if (t->bytes.full) {
+        return;
+    }
+    uint8_t *p = t->bytes.data + table->offset;
+    table->length = (uint32_t)t->bytes.len - table->offset;
+    put_le32(p + LENGTH, table->length);
+    p[CHECKSUM] = bytes_checksum(p, table->length);
+}
+
+static struct acpi_table *add_dsdt(struct acpi_tables *t, const struct acpi_config *config)
+{
+    struct acpi_table *table = begin_table(t, "DSDT", 2); /* 2: integers have 64 bits */
+    acpi_dsdt(&t->bytes, config);
+    end_table(t, table);
+    return table;
+}
+
+/* A generic address structure: one byte register in memory. */
+static void put_gas(uint8_t *p, uint64_t gpa)
+{
+    enum { SYSTEM_MEMORY = 0, BYTE_ACCESS = 1 };
+    p[0] = SYSTEM_MEMORY;
+    p[1] = 8; /* bits */
+    p[2] = 0;
+    p[3] = BYTE_ACCESS;
+    put_le64(p + 4, gpa);
+}
+
+/* FADT, 5.2.9: hardware-reduced, so the power management blocks stay zero. */
+static struct acpi_table *add_fadt(struct acpi_tables *t, const struct acpi_config *config,
+                                   const struct acpi_table *dsdt)
+{
+    enum {
+        HEADER = 36,
+        SIZE = 276, /* revision 6 */
+        DSDT = 40,
+        CENTURY = 108,
+        BOOT_ARCH = 109,
+        FLAGS = 112,
+        RESET_REG = 116,
+        RESET_VALUE = 128,
+        X_DSDT = 140,
+        SLEEP_CONTROL = 244,
+        SLEEP_STATUS = 256,
+    };
+    enum { NO_VGA = 1 << 2, NO_CMOS_RTC = 1 << 5 };
+    enum {
+        WBINVD = 1 << 0,
+        NO_FIXED_POWER_BUTTON = 1 << 4,
+        NO_FIXED_SLEEP_BUTTON = 1 << 5,
+        RESET_REG_VALID = 1 << 10,
+        HARDWARE_REDUCED = 1 << 20,
+    };
+    struct acpi_table *table = begin_table(t, "FACP", 6);
+    uint8_t fadt[SIZE] = {0};
+    put_le32(fadt + DSDT, (uint32_t)table_gpa(dsdt));
+    put_le64(fadt + X_DSDT, table_gpa(dsdt));
+    fadt[CENTURY] = config->rtc ? 0x32 : 0; /* CMOS index */
+    put_le16(fadt + BOOT_ARCH, config->rtc ? NO_VGA : NO_VGA | NO_CMOS_RTC);
+    put_le32(fadt + FLAGS, WBINVD | NO_FIXED_POWER_BUTTON | NO_FIXED_SLEEP_BUTTON |
+                               RESET_REG_VALID | HARDWARE_REDUCED);
+    put_gas(fadt + SLEEP_CONTROL, PC_ACPI_REGS_GPA + PC_ACPI_SLEEP_CONTROL);
+    put_gas(fadt + SLEEP_STATUS, PC_ACPI_REGS_GPA + PC_ACPI_SLEEP_STATUS);
+    put_gas(fadt + RESET_REG, PC_ACPI_REGS_GPA + PC_ACPI_RESET);
+    fadt[RESET_VALUE] = PC_ACPI_RESET_VALUE;
+    bytes_put(&t->bytes, fadt + HEADER, SIZE - HEADER);
+    end_table(t, table);
+    return table;
+}
+
+static void add_cpu(struct bytes *b, uint32_t id)
+{
+    enum { LAPIC = 0, X2APIC = 9, ENABLED = 1 };
+    if (id < 255) {
+        bytes_u8(b, LAPIC);
+        bytes_u8(b, 8);
+        bytes_u8(b, (uint8_t)id); /* processor UID */
+        bytes_u8(b, (uint8_t)id);
+        bytes_u32(b, ENABLED);
+    } else {
+        bytes_u8(b, X2APIC);
+        bytes_u8(b, 16);
+        bytes_u16(b, 0);
+        bytes_u32(b, id);
+        bytes_u32(b, ENABLED);
+        bytes_u32(b, id); /* processor UID */
+    }
+}
+
+/* NMIs arrive at LINT1 of every CPU. */
+static void add_nmi(struct bytes *b, bool x2apic)
+{
+    enum { LAPIC_NMI = 4, X2APIC_NMI = 10, LINT1 = 1 };
+    bytes_u8(b, LAPIC_NMI);
+    bytes_u8(b, 6);
+    bytes_u8(b, 0xff);
+    bytes_u16(b, 0);
+    bytes_u8(b, LINT1);
+    if (x2apic) {
+        bytes_u8(b, X2APIC_NMI);
+        bytes_u8(b, 12);
+        bytes_u16(b, 0);
+        bytes_u32(b, UINT32_MAX);
+        bytes_u8(b, LINT1);
+        bytes_zero(b, 3);
+    }
+}
+
+/*
+ * MADT, 5.2.12. No interrupt source overrides: each ISA irq is the GSI and the
+ * IOAPIC pin of its number, edge-triggered, as KVM routes it.
+ */
+static struct acpi_table *add_madt(struct acpi_tables *t, const struct acpi_config *config)
+{
+    enum { IOAPIC = 1, PCAT_COMPAT = 1 /* there are 8259s too */ };
+    struct bytes *b = &t->bytes;
+    struct acpi_table *table = begin_table(t, "APIC", 5);
+    bytes_u32(b, PC_LAPIC_GPA);
+    bytes_u32(b, PCAT_COMPAT);
+    for (uint32_t i = 0; i < config->cpus; i++) {
+        add_cpu(b, i);
+    }
+    bytes_u8(b, IOAPIC);
+    bytes_u8(b, 12);
+    bytes_u16(b, 0); /* id 0 */
+    bytes_u32(b, PC_IOAPIC_GPA);
+    bytes_u32(b, 0); /* first GSI */
+    add_nmi(b, config->cpus > 255);
+    end_table(t, table);
+    return table;
+}
+
+static struct acpi_table *add_xsdt(struct acpi_tables *t, const struct acpi_table *const *tables,
+                                   size_t count)
+{
+    struct acpi_table *table = begin_table(t, "XSDT", 1);
+    for (size_t i = 0; i < count; i++) {
+        bytes_u64(&t->bytes, table_gpa(tables[i]));
+    }
+    end_table(t, table);
+    return table;
+}
+
+/* RSDP, 5.2.5.3; its place is claimed first and filled last. */
+static void fill_rsdp(uint8_t *p, uint64_t xsdt)
+{
+    enum { CHECKSUM = 8, FIRST_PART = 20, EXTENDED_CHECKSUM = 32 };
+    memset(p, 0, RSDP_SIZE);
+    memcpy(p, "RSD PTR ", 8);
+    memcpy(p + 9, OEM_ID, 6);
+    p[15] = 2; /* revision */
+    put_le32(p + 20, RSDP_SIZE);
+    put_le64(p + 24, xsdt);
+    p[CHECKSUM] = bytes_checksum(p, FIRST_PART);
+    p[EXTENDED_CHECKSUM] = bytes_checksum(p, RSDP_SIZE);
+}
+
+/* --- the set ----------------------------------------------------------- */
+
+int acpi_build(struct acpi_tables *t, const struct acpi_config *config, struct err *e)
+{
+    *t = (struct acpi_tables){0};
+    uint8_t *room = malloc(TABLE_ROOM);
+    if (room == NULL) {
+        return err_set(e, ENOMEM, "out of memory for the ACPI tables");
+    }
+    t->bytes = (struct bytes){.data = room, .cap = TABLE_ROOM};
+    bytes_zero(&t->bytes, RSDP_SIZE);
+    t->table[t->count++] = (struct acpi_table){.signature = "RSDP", .length = RSDP_SIZE};
+
+    const struct acpi_table *dsdt = add_dsdt(t, config);
+    const struct acpi_table *const listed[] = {add_fadt(t, config, dsdt), add_madt(t, config)};
+    const struct acpi_table *xsdt = add_xsdt(t, listed, sizeof(listed) / sizeof(listed[0]));
+    if (t->bytes.full) {
+        acpi_free(t);
+        return err_set(e, E2BIG, "the ACPI tables for %u CPUs and %zu virtio devices are too large",
+                       config->cpus, config->virtio_count);
+    }
+    fill_rsdp(t->bytes.data, table_gpa(xsdt));
+    return 0;
+}
+
+void acpi_free(struct acpi_tables *t)
+{
+    free(t->bytes.data);
+    *t = (struct acpi_tables){0};
+}
+
+int acpi_install(const struct acpi_tables *t, struct aspace *mem, uint64_t *rsdp, struct err *e)
+{
+    int rc = dma_write(mem, PC_ACPI_GPA, t->bytes.data, t->bytes.len);
+    if (rc < 0) {
+        return err_set(e, -rc, "no guest memory at 0x%llx for the ACPI tables", PC_ACPI_GPA);
+    }
+    *rsdp = PC_ACPI_GPA;
+    return 0;
+}
+
+static int dump_table(const struct acpi_tables *t, const struct acpi_table *table, const char *dir,
+                      struct err *e)
+{
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof(path), "%s/%s.aml", dir, table->signature) >= (int)sizeof(path)) {
+        return err_set(e, ENAMETOOLONG, "cannot write into %s, its name is too long", dir);
+    }
+    FILE *f = fopen(path, "we");
+    if (f == NULL) {
+        return err_set(e, errno, "cannot write %s, %s", path, strerror(errno));
+    }
+    const size_t n = fwrite(t->bytes.data + table->offset, 1, table->length, f);
+    if (fclose(f) != 0 || n != table->length) {
+        return err_set(e, EIO, "cannot write %s, %s", path, strerror(errno));
+    }
+    return 0;
+}
+
+int acpi_dump(const struct acpi_tables *t, const char *dir, struct err *e)
+{
+    if (mkdir(dir, 0777) < 0 && errno != EEXIST) {
+        return err_set(e, errno, "cannot make the folder %s, %s", dir, strerror(errno));
+    }
+    for (size_t i = 0; i < t->count; i++) {
+        int rc = dump_table(t, &t->table[i], dir, e);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,102 @@
+/*
+ * What several entry protocols want in guest memory: command line, GDT, page
+ * tables. Sources: Intel SDM volume 3 (segment descriptors 3.4.5, 4-level
+ * paging 4.5), Linux Documentation/arch/x86/boot.rst for the selectors.
+ */
+#include "src/arch/x86/map.h"
+#include "src/base/le.h"
+#include "src/base/trace.h"
+#include "src/boot/loader.h"
+#include "src/mem/dma.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define CMDLINE_SIZE 0x10000 /* bytes at PC_CMDLINE_GPA, NUL included */
+
+int loader_write(struct loader *l, const char *what, uint64_t gpa, const void *buf, size_t len)
+{
+    int rc = dma_write(l->req->mem, gpa, buf, len);
+    if (rc < 0) {
+        return loader_err(l, -rc, "no guest memory at 0x%" PRIx64 " for the %s", gpa, what);
+    }
+    trace(TRACE_boot_load, "%s gpa 0x%" PRIx64 " size %zu", what, gpa, len);
+    return 0;
+}
+
+int loader_zero(struct loader *l, uint64_t gpa, uint64_t len)
+{
+    struct iovec iov[8];
+    int pieces = len == 0 ? 0 : dma_map(l->req->mem, gpa, len, true, iov, 8);
+    if (pieces < 0) {
+        return loader_err(l, ENOMEM, "%" PRIu64 " bytes do not fit into guest memory at 0x%" PRIx64,
+                          len, gpa);
+    }
+    for (int i = 0; i < pieces && !l->req->ram_is_zero; i++) {
+        memset(iov[i].iov_base, 0, iov[i].iov_len);
+    }
+    return 0;
+}
+
+int loader_cmdline(struct loader *l, const char *cmdline, uint64_t max)
+{
+    size_t len = strlen(cmdline);
+    if (max > CMDLINE_SIZE - 1) {
+        max = CMDLINE_SIZE - 1;
+    }
+    if (len > max) {
+        return err_set(l->e, E2BIG, "the kernel command line has %zu bytes, %s takes %" PRIu64, len,
+                       l->kernel.path, max);
+    }
+    return loader_write(l, "command line", PC_CMDLINE_GPA, cmdline, len + 1);
+}
+
+int loader_gdt(struct loader *l, enum boot_mode mode)
+{
+    /* Selectors 0x10 code, 0x18 data: base 0, limit 4 GiB; 0x20 TSS: base 0, limit 0x67, busy. */
+    const uint64_t code = mode == BOOT_LONG64 ? 0x00af9b000000ffff : 0x00cf9b000000ffff;
+    const uint64_t entries[] = {0, 0, code, 0x00cf93000000ffff, 0x00008b0000000067};
+    uint8_t gdt[sizeof(entries)];
+    for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+        put_le64(gdt + i * 8, entries[i]);
+    }
+    l->entry->mode = mode;
+    l->entry->gdt = PC_GDT_GPA;
+    l->entry->gdt_limit = sizeof(gdt) - 1;
+    return loader_write(l, "GDT", PC_GDT_GPA, gdt, sizeof(gdt));
+}
+
+int loader_page_tables(struct loader *l)
+{
+    enum { PAGE = 4096, PRESENT_WRITABLE = 0x3, LARGE = 0x80, DIRECTORIES = 4, ENTRIES = 512 };
+    const uint64_t pdpt = PC_PAGE_TABLES_GPA + PAGE;
+    const uint64_t first_pd = PC_PAGE_TABLES_GPA + 2 * PAGE;
+    uint8_t *tables = dma_ptr(l->req->mem, PC_PAGE_TABLES_GPA, (2 + DIRECTORIES) * PAGE, true);
+    if (tables == NULL) {
+        return loader_err(l, ENOMEM, "no guest memory at 0x%llx for the page tables",
+                          PC_PAGE_TABLES_GPA);
+    }
+    memset(tables, 0, 2 * PAGE);
+    put_le64(tables, pdpt | PRESENT_WRITABLE);
+    for (uint64_t i = 0; i < DIRECTORIES; i++) {
+        put_le64(tables + PAGE + i * 8, (first_pd + i * PAGE) | PRESENT_WRITABLE);
+    }
+    for (uint64_t i = 0; i < DIRECTORIES * ENTRIES; i++) {
+        put_le64(tables + 2 * PAGE + i * 8, i << 21 | LARGE | PRESENT_WRITABLE);
+    }
+    l->entry->cr3 = PC_PAGE_TABLES_GPA;
+    return 0;
+}
+
+uint64_t loader_ram_mib(const struct loader *l)
+{
+    uint64_t bytes = l->req->low_ram_end;
+    for (size_t i = 0; i < l->req->map_count; i++) {
+        const struct mem_area *a = &l->req->map[i];
+        if (a->type == MEM_RAM && a->gpa >= PC_HIGH_RAM_GPA) {
+            bytes += a->size;
+        }
+    }
+    return bytes >> 20;
+}
