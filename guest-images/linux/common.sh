@@ -51,3 +51,8 @@ fi
 
 # Debian keeps depmod, mke2fs and debugfs in sbin, which is not on a plain user's path.
 PATH=$PATH:/usr/sbin:/sbin
+
+# The date of every file in an image, in seconds since 1970 (here 1 January 2025), so that images of the
+# same input are the same bytes.
+# shellcheck disable=SC2034 # for the scripts that source this
+epoch=${SOURCE_DATE_EPOCH:-1735689600}
