@@ -169,6 +169,7 @@ struct device_class {
     uint32_t version; /* of the fields */
     bool internal;    /* made by the board; not offered to --device */
     bool lock_free;   /* callbacks are safe without the device's lock */
+    bool virtio;      /* sits in a virtio-mmio slot: properties addr and gsi are the board's */
     /* Claim resources, map regions. On failure undo what was done; unrealize is not called. */
     int (*realize)(struct device *d, struct err *e);
     void (*unrealize)(struct device *d);

@@ -39,7 +39,8 @@ struct boot_request {
     const char *kernel;
     const char *const *initrds;
     size_t initrd_count;
-    const char *cmdline; /* complete; never NULL */
+    const char *cmdline; /* for Linux: complete; never NULL */
+    const char *append;  /* for others: only what the user gave; never NULL */
     struct aspace *mem;
     const struct mem_area *map; /* sorted; the e820 the guest gets */
     size_t map_count;

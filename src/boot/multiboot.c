@@ -216,7 +216,7 @@ static int load_modules(struct loader *l, uint64_t gpa, struct tables *t, uint32
 static int write_cmdline(struct loader *l)
 {
     char *text = NULL;
-    if (asprintf(&text, "%s %s", l->kernel.path, l->req->cmdline) < 0) {
+    if (asprintf(&text, "%s %s", l->kernel.path, l->req->append) < 0) {
         return err_set(l->e, ENOMEM, "out of memory for the command line");
     }
     int rc = loader_cmdline(l, text, UINT64_MAX);
