@@ -93,9 +93,10 @@ vmm: $(BUILD)/vmm
 	$(Q)ln -sf $(BUILD)/vmm $@
 
 # --- tests ------------------------------------------------------------------
+# Criterion finds its tests by their section, which --gc-sections would drop.
 $(BUILD)/tests/unit/unit: $(UNIT_OBJ) $(BUILD)/libvmm.a
 	$(if $(Q),@echo "  LD      $@")
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
+	$(Q)$(CC) $(LDFLAGS) -Wl,--no-gc-sections -o $@ $^ $(LDLIBS) -lcriterion
 
 $(BENCHES): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libvmm.a
 	$(if $(Q),@echo "  LD      $@")
