@@ -29,6 +29,9 @@
 struct device;
 struct chardev;
 
+/* Elements of a table, for the counts below. */
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
 /* What a guest can ask of the machine through a device. */
 enum machine_event {
     MACHINE_POWEROFF,
@@ -153,6 +156,12 @@ struct field {
         .name = #member, .offset = offsetof(state, member), .size = sizeof(((state *)0)->member),  \
         .count = 1, .since = (ver)                                                                 \
     }
+#define FIELD_ARRAY(state, member, ver)                                                            \
+    {                                                                                              \
+        .name = #member, .offset = offsetof(state, member),                                        \
+        .size = sizeof(((state *)0)->member[0]), .count = ARRAY_LEN(((state *)0)->member),         \
+        .since = (ver)                                                                             \
+    }
 
 /* --- classes and instances -------------------------------------------- */
 
@@ -229,7 +238,7 @@ void device_free(struct device *d);
 /*
  * Map register block number n of the class into parent at offset, as region
  * "<id>.<block>", returned through out (may be NULL). For realize; device_free()
- * takes it out again.
+ * takes it out again. parent NULL, as io_root is where there are no ports: -ENODEV.
  */
 int device_map_block(struct device *d, size_t n, struct region *parent, uint64_t offset,
                      struct region **out, struct err *e);

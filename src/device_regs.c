@@ -98,6 +98,10 @@ int device_map_block(struct device *d, size_t n, struct region *parent, uint64_t
                      struct region **out, struct err *e)
 {
     assert(n < d->cls->block_count && d->region_count < DEVICE_REGIONS_MAX);
+    if (parent == NULL) {
+        return err_set(e, ENODEV, "device '%s' needs I/O ports, this machine has none",
+                       d->cls->name);
+    }
     struct device_region *r = &d->regions[d->region_count];
     r->dev = d;
     r->block = &d->cls->blocks[n];

@@ -1,9 +1,21 @@
 /*
  * The list of all device classes, in the order `--device help` shows them.
- * An explicit list: what is registered does not depend on link order.
+ * An explicit list: what is registered does not depend on link order. X(uart16550)
+ * stands for uart16550_class, defined in the device's file.
  */
 #include "src/device.h"
 
-const struct device_class *const device_classes[] = {
-    NULL,
-};
+#define DEVICE_CLASSES(X)                                                                          \
+    X(uart16550)                                                                                   \
+    X(rtc_cmos)                                                                                    \
+    X(i8042)                                                                                       \
+    X(acpi_pm)                                                                                     \
+    X(pc_ports)                                                                                    \
+    X(debug_exit)                                                                                  \
+    X(pvpanic)
+
+#define DECLARE(name) extern const struct device_class name##_class;
+DEVICE_CLASSES(DECLARE)
+
+#define LIST(name) &name##_class,
+const struct device_class *const device_classes[] = {DEVICE_CLASSES(LIST) NULL};
