@@ -17,7 +17,7 @@
 #include <stdio.h>
 
 struct boot_entry;
-struct kvm_irq_routing;
+struct kvm_irq_routing_entry;
 struct kvm_run;
 
 /* Capabilities the architecture adds to those every VM needs. */
@@ -31,10 +31,13 @@ int arch_vm_init(struct kvm *kvm, struct err *e);
 
 /* Interrupt controllers and the timers that live with them. */
 int arch_irqchip_create(struct kvm *kvm, struct err *e);
+/* The same back to their state at creation. vCPUs are paused. */
+int arch_irqchip_reset(struct kvm *kvm, struct err *e);
 
-/* KVM's routes for the lines: how many entries; table NULL: only count. */
+/* Lines of the irqchip: GSI 0 to ARCH_IRQ_PINS - 1. */
 #define ARCH_IRQ_PINS 24
-size_t arch_irq_routes(struct kvm_irq_routing *table);
+/* KVM's own routes of the lines. Returns their number; entries NULL: only that. */
+size_t arch_irq_routes(struct kvm_irq_routing_entry *entries);
 
 /* --- vCPUs --- */
 
@@ -50,8 +53,7 @@ int cpu_model_new(struct cpu_model **out, struct kvm *kvm, const char *spec, uns
 void cpu_model_free(struct cpu_model *m);
 
 /* Once for each vCPU, after its creation. */
-int arch_vcpu_init(struct kvm *kvm, int fd, unsigned index, const struct cpu_model *m,
-                   struct err *e);
+int arch_vcpu_init(struct kvm *kvm, int fd, unsigned index, struct cpu_model *m, struct err *e);
 
 /*
  * All of a vCPU's state as after power-on. entry: where the boot CPU starts;

@@ -18,7 +18,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #define KVM_DEVICE "/dev/kvm"
 
@@ -36,6 +35,7 @@ struct kvm {
     size_t run_size;         /* bytes of a vCPU's kvm_run mapping */
     unsigned max_vcpus;      /* the limit of --cpus */
     unsigned max_slots;      /* memory slots */
+    unsigned max_gsis;       /* interrupt routes */
     unsigned coalesced_page; /* page of the coalesced ring inside the mapping; 0: no ring */
     bool coalesced_pio;      /* the ring takes port writes too */
     bool ioeventfd_any_len;  /* doorbells of any write size */
@@ -49,6 +49,9 @@ struct kvm {
  * to do. Nothing stays open after a failure.
  */
 int kvm_open(struct kvm *kvm, const char *path, struct err *e);
+
+/* Use the real ioctl and no descriptors: the state before kvm_open(). */
+void kvm_init(struct kvm *kvm);
 
 /* Create the VM and what the architecture needs before irqchip and vCPUs (arch_vm_init). */
 int kvm_create_vm(struct kvm *kvm, struct err *e);
@@ -72,10 +75,13 @@ static inline int kvm_ioctl_num(struct kvm *kvm, int fd, unsigned long request, 
 int kvm_check_cap(struct kvm *kvm, int number);
 
 /*
- * Check that every needed capability of a table is there: query gives 0 for a
- * missing one. -ENOTSUP, status EXIT_NO_KVM, all missing ones by name.
+ * What kvm_open does once the device is open: API version, capabilities, limits.
+ * -ENOTSUP, status EXIT_NO_KVM; missing capabilities by name.
  */
-int kvm_check_table(const struct kvm_cap *caps, size_t count,
-                    int (*query)(void *opaque, int number), void *opaque, struct err *e);
+int kvm_check(struct kvm *kvm, struct err *e);
+
+/* Capabilities every architecture uses; arch_caps has the others. */
+extern const struct kvm_cap kvm_caps[];
+extern const size_t kvm_cap_count;
 
 #endif

@@ -1,0 +1,62 @@
+/*
+ * CPUID: what the guest is told about its processors. The host's features as
+ * far as KVM can give them, less what the user took away, with the guest's own
+ * topology: one package of `cpus` cores of one thread each; a vCPU's APIC id is
+ * its index.
+ *
+ * Source: Intel SDM volume 2A, CPUID; AMD APM volume 3, appendix E; Linux
+ * Documentation/virt/kvm/x86/cpuid.rst.
+ * Locking: none; set-up runs on one thread.
+ */
+#ifndef ARCH_X86_CPUID_H
+#define ARCH_X86_CPUID_H
+
+#include "src/base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct kvm_cpuid2;
+
+enum cpuid_reg {
+    CPUID_EAX,
+    CPUID_EBX,
+    CPUID_ECX,
+    CPUID_EDX,
+};
+
+/* One register of feature bits; names as in the flags line of Linux's /proc/cpuinfo. */
+struct feature_word {
+    uint32_t leaf;
+    uint32_t subleaf;
+    enum cpuid_reg reg;
+    const char *names[32]; /* by bit; NULL: no name */
+};
+
+extern const struct feature_word feature_words[];
+extern const size_t feature_word_count;
+
+/* Entries cpuid_prepare() may add: the room c needs beyond c->nent. */
+#define CPUID_ADDED_MAX 6
+
+/*
+ * Turn KVM's supported leaves into the guest's, for all vCPUs alike.
+ * tsc_deadline: the in-kernel local APIC has that timer mode.
+ */
+void cpuid_prepare(struct kvm_cpuid2 *c, unsigned cpus, bool tsc_deadline);
+
+/* Set what differs from one vCPU to the next. May be repeated for another index. */
+void cpuid_set_index(struct kvm_cpuid2 *c, unsigned index);
+
+/*
+ * Apply "host[,-feature][,+feature]...". NULL is "host". -EINVAL, status
+ * EXIT_USAGE: no such model or feature (the hint names the nearest), or a
+ * +feature that is not among c's.
+ */
+int cpuid_apply_spec(struct kvm_cpuid2 *c, const char *spec, struct err *e);
+
+/* Bits an APIC id needs for so many CPUs. */
+unsigned cpuid_id_bits(unsigned cpus);
+
+#endif

@@ -1,0 +1,101 @@
+/*
+ * Disassembly of a crash's instruction bytes by capstone. The library is loaded
+ * at that moment: a run without a crash does not pay for it, and vmm works
+ * without it.
+ *
+ * Source: capstone's C API, <capstone/capstone.h>.
+ * Locking: none.
+ */
+#include "src/arch/x86/dump.h"
+
+#ifndef HAVE_CAPSTONE
+
+void dump_disassemble(const struct cpu_dump *d, FILE *out)
+{
+    (void)d;
+    fprintf(out, "  disassembly: vmm was built without capstone (libcapstone-dev)\n");
+}
+
+#else
+
+#include <capstone/capstone.h>
+#include <dlfcn.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define TEXT(x)        #x
+#define LIBRARY(major) "libcapstone.so." TEXT(major)
+
+/* What is used of the library. */
+struct capstone {
+    void *library;
+    cs_err (*open)(cs_arch arch, cs_mode mode, csh *handle);
+    size_t (*disasm)(csh handle, const uint8_t *code, size_t size, uint64_t address, size_t count,
+                     cs_insn **insn);
+    void (*free)(cs_insn *insn, size_t count);
+    cs_err (*close)(csh *handle);
+};
+
+/* dlsym() into a function pointer, which C has no cast for. */
+static bool load_symbol(void *library, const char *name, void *function, size_t size)
+{
+    void *symbol = dlsym(library, name);
+    memcpy(function, &symbol, size);
+    return symbol != NULL;
+}
+
+static bool load(struct capstone *c)
+{
+    c->library = dlopen(LIBRARY(CS_API_MAJOR), RTLD_NOW | RTLD_LOCAL);
+    if (c->library == NULL) {
+        return false;
+    }
+    if (load_symbol(c->library, "cs_open", &c->open, sizeof(c->open)) &&
+        load_symbol(c->library, "cs_disasm", &c->disasm, sizeof(c->disasm)) &&
+        load_symbol(c->library, "cs_free", &c->free, sizeof(c->free)) &&
+        load_symbol(c->library, "cs_close", &c->close, sizeof(c->close))) {
+        return true;
+    }
+    dlclose(c->library);
+    return false;
+}
+
+static cs_mode mode_of(const struct cpu_dump *d)
+{
+    unsigned bits = dump_code_bits(&d->sregs);
+    return bits == 64 ? CS_MODE_64 : bits == 32 ? CS_MODE_32 : CS_MODE_16;
+}
+
+static void print_instructions(const struct capstone *c, csh handle, const struct cpu_dump *d,
+                               FILE *out)
+{
+    cs_insn *insn;
+    size_t count = c->disasm(handle, d->code, d->code_len, dump_linear_ip(d), 0, &insn);
+    if (count == 0) {
+        fprintf(out, "  disassembly: not an instruction\n");
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        fprintf(out, "  %s 0x%" PRIx64 ": %s %s\n", i == 0 ? "=>" : "  ", insn[i].address,
+                insn[i].mnemonic, insn[i].op_str);
+    }
+    c->free(insn, count);
+}
+
+void dump_disassemble(const struct cpu_dump *d, FILE *out)
+{
+    struct capstone c;
+    csh handle;
+    if (!load(&c)) {
+        fprintf(out, "  disassembly: %s is not installed (Debian: libcapstone%d)\n",
+                LIBRARY(CS_API_MAJOR), CS_API_MAJOR);
+        return;
+    }
+    if (c.open(CS_ARCH_X86, mode_of(d), &handle) == CS_ERR_OK) {
+        print_instructions(&c, handle, d, out);
+        c.close(&handle);
+    }
+    dlclose(c.library);
+}
+
+#endif

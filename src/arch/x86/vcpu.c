@@ -1,0 +1,155 @@
+/*
+ * A vCPU on x86: its CPUID, and all its state at power-on and reset.
+ *
+ * Source: Linux Documentation/virt/kvm/api.rst, 4.46 KVM_GET_SUPPORTED_CPUID,
+ * 4.20 KVM_SET_CPUID2, 4.38 KVM_GET_MP_STATE and their neighbours.
+ * Locking: set-up, or while the vCPU is paused.
+ */
+#include "src/arch/arch.h"
+#include "src/arch/x86/cpuid.h"
+#include "src/arch/x86/regs.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CPUID_FIRST_ROOM 128
+#define CPUID_ROOM_MAX   4096
+
+struct cpu_model {
+    struct kvm_cpuid2 *cpuid;
+};
+
+/* --- CPUID ------------------------------------------------------------ */
+
+/* KVM's supported leaves, with room for more. NULL with e set. */
+static struct kvm_cpuid2 *supported_cpuid(struct kvm *kvm, struct err *e)
+{
+    int r = -E2BIG;
+    for (uint32_t room = CPUID_FIRST_ROOM; r == -E2BIG && room <= CPUID_ROOM_MAX; room *= 2) {
+        size_t size = (room + CPUID_ADDED_MAX) * sizeof(struct kvm_cpuid_entry2);
+        struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + size);
+        if (c == NULL) {
+            r = -ENOMEM;
+            break;
+        }
+        c->nent = room;
+        r = kvm_ioctl(kvm, kvm->dev_fd, KVM_GET_SUPPORTED_CPUID, c);
+        if (r >= 0) {
+            return c;
+        }
+        free(c);
+    }
+    err_set(e, -r, "cannot ask KVM for the processor's features: %s", strerror(-r));
+    return NULL;
+}
+
+int cpu_model_new(struct cpu_model **out, struct kvm *kvm, const char *spec, unsigned cpus,
+                  struct err *e)
+{
+    struct cpu_model *m = calloc(1, sizeof(*m));
+    if (m == NULL) {
+        return err_set(e, ENOMEM, "out of memory for the CPU model");
+    }
+    m->cpuid = supported_cpuid(kvm, e);
+    if (m->cpuid == NULL) {
+        cpu_model_free(m);
+        return -ENODEV;
+    }
+    cpuid_prepare(m->cpuid, cpus, kvm_check_cap(kvm, KVM_CAP_TSC_DEADLINE_TIMER) != 0);
+    int r = cpuid_apply_spec(m->cpuid, spec, e);
+    if (r < 0) {
+        cpu_model_free(m);
+        return r;
+    }
+    *out = m;
+    return 0;
+}
+
+void cpu_model_free(struct cpu_model *m)
+{
+    if (m != NULL) {
+        free(m->cpuid);
+        free(m);
+    }
+}
+
+int arch_vcpu_init(struct kvm *kvm, int fd, unsigned index, struct cpu_model *m, struct err *e)
+{
+    cpuid_set_index(m->cpuid, index);
+    int r = kvm_ioctl(kvm, fd, KVM_SET_CPUID2, m->cpuid);
+    return r < 0 ? err_set(e, -r, "KVM refused the CPUID of vCPU %u: %s", index, strerror(-r)) : 0;
+}
+
+/* --- state at power-on ------------------------------------------------ */
+
+static int set_registers(struct kvm *kvm, int fd, unsigned index, const struct boot_entry *entry)
+{
+    struct kvm_sregs sregs;
+    struct kvm_regs regs;
+    struct kvm_fpu fpu = {.fcw = 0x37f, .mxcsr = 0x1f80};
+    struct kvm_debugregs debug = {.dr6 = 0xffff0ff0, .dr7 = 0x400};
+    struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs = {{.xcr = 0, .value = 1}}};
+    sregs_start(&sregs, entry, index);
+    regs_start(&regs, entry);
+    int r = kvm_ioctl(kvm, fd, KVM_SET_SREGS, &sregs);
+    if (r == 0) {
+        r = kvm_ioctl(kvm, fd, KVM_SET_REGS, &regs);
+    }
+    if (r == 0) {
+        r = kvm_ioctl(kvm, fd, KVM_SET_FPU, &fpu);
+    }
+    if (r == 0) {
+        r = kvm_ioctl(kvm, fd, KVM_SET_DEBUGREGS, &debug);
+    }
+    if (r == 0) {
+        r = kvm_ioctl(kvm, fd, KVM_SET_XCRS, &xcrs);
+        r = r == -EINVAL ? 0 : r; /* a processor without XSAVE */
+    }
+    return r;
+}
+
+static int set_lapic(struct kvm *kvm, int fd, unsigned index)
+{
+    struct kvm_lapic_state lapic;
+    uint32_t version;
+    int r = kvm_ioctl(kvm, fd, KVM_GET_LAPIC, &lapic);
+    if (r < 0) {
+        return r;
+    }
+    memcpy(&version, &lapic.regs[0x30], sizeof(version));
+    lapic_start(&lapic, index, version);
+    return kvm_ioctl(kvm, fd, KVM_SET_LAPIC, &lapic);
+}
+
+/* Forget what was pending; say whether the vCPU runs at once. */
+static int set_activity(struct kvm *kvm, int fd, bool runs)
+{
+    struct kvm_vcpu_events events = {
+        .flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR |
+                 KVM_VCPUEVENT_VALID_SHADOW,
+    };
+    struct kvm_mp_state state = {
+        .mp_state = runs ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_UNINITIALIZED,
+    };
+    int r = kvm_ioctl(kvm, fd, KVM_SET_VCPU_EVENTS, &events);
+    return r < 0 ? r : kvm_ioctl(kvm, fd, KVM_SET_MP_STATE, &state);
+}
+
+int arch_vcpu_reset(struct kvm *kvm, int fd, unsigned index, const struct boot_entry *entry,
+                    struct err *e)
+{
+    int r = set_registers(kvm, fd, index, entry);
+    if (r == 0) { /* the base came with the registers; the mode must be known before MSRs */
+        r = set_lapic(kvm, fd, index);
+    }
+    if (r == 0) {
+        r = msrs_start(kvm, fd);
+    }
+    if (r == 0) {
+        r = set_activity(kvm, fd, entry != NULL);
+    }
+    return r < 0 ? err_set(e, -r, "KVM refused the start state of vCPU %u: %s", index, strerror(-r))
+                 : 0;
+}

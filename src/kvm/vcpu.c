@@ -1,0 +1,235 @@
+/*
+ * vCPU threads: states of the set, kicks, the run loop. Making and resetting
+ * vCPUs is in vcpu_setup.c.
+ *
+ * Source: Linux Documentation/virt/kvm/api.rst, 4.10 KVM_RUN and immediate_exit
+ * in section 5.
+ * Locking: see vcpu.h. vcpus.lock is never held across KVM_RUN or a device.
+ */
+#include "src/kvm/vcpu.h"
+
+#include "src/base/trace.h"
+#include "src/kvm/exit.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/kvm.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define KICK_SIGNAL SIGRTMIN
+
+/* Enough for any device callback; what is not touched costs nothing. */
+#define STACK_SIZE (128 * 1024)
+
+/* --- the threads ------------------------------------------------------ */
+
+static void set_immediate_exit(struct vcpu *v, uint8_t on)
+{
+    __atomic_store_n(&v->run->immediate_exit, on, __ATOMIC_RELAXED);
+}
+
+/* Wait until the guest may run. False: the thread is to end. */
+static bool wait_for_turn(struct vcpu *v)
+{
+    struct vcpus *s = v->set;
+    pthread_mutex_lock(&s->lock);
+    s->idle++;
+    pthread_cond_broadcast(&s->changed);
+    while (s->wanted == VCPUS_PAUSED || (s->wanted == VCPUS_RUNNING && v->parked)) {
+        pthread_cond_wait(&s->changed, &s->lock);
+    }
+    s->idle--;
+    /* A kick from here on sets it again, so none is lost. */
+    set_immediate_exit(v, 0);
+    bool go_on = s->wanted == VCPUS_RUNNING;
+    pthread_mutex_unlock(&s->lock);
+    return go_on;
+}
+
+static void park(struct vcpu *v)
+{
+    pthread_mutex_lock(&v->set->lock);
+    v->parked = true;
+    pthread_mutex_unlock(&v->set->lock);
+    trace(TRACE_vcpu_state, "vcpu %u parked", v->index);
+}
+
+/*
+ * What one KVM_RUN came to; result as of kvm_ioctl(). False: back to
+ * wait_for_turn(). After a failure exit_reason is left from some earlier exit.
+ */
+static bool after_run(struct vcpu *v, int result)
+{
+    if (result == -EINTR) {
+        return false;
+    }
+    if (result == -EAGAIN) { /* an application processor that was just started */
+        return true;
+    }
+    bool go_on = false;
+    if (result < 0) {
+        exit_run_failed(v, -result);
+    } else {
+        go_on = exit_handle(v);
+    }
+    if (!go_on) {
+        park(v);
+    }
+    return go_on;
+}
+
+/* Run the guest until a kick or the vCPU's end. */
+static void run_guest(struct vcpu *v)
+{
+    struct vcpus *s = v->set;
+    bool go_on = true;
+    while (go_on) {
+        int result = kvm_ioctl_num(s->kvm, v->fd, KVM_RUN, 0);
+        mem_reader_online(&v->reader);
+        coalesced_drain(&s->coalesced);
+        go_on = after_run(v, result);
+        mem_reader_offline(&v->reader);
+    }
+}
+
+static void *vcpu_main(void *arg)
+{
+    struct vcpu *v = arg;
+    sigset_t kick;
+    sigemptyset(&kick);
+    sigaddset(&kick, KICK_SIGNAL);
+    pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
+    mem_reader_register(&v->reader, v->set->topo);
+    while (wait_for_turn(v)) {
+        run_guest(v);
+    }
+    mem_reader_unregister(&v->reader);
+    return NULL;
+}
+
+/* --- the set ---------------------------------------------------------- */
+
+static void on_kick(int signal)
+{
+    (void)signal; /* its arrival is all: KVM_RUN returns EINTR */
+}
+
+static int start_one(struct vcpu *v, const pthread_attr_t *attr)
+{
+    int r = pthread_create(&v->thread, attr, vcpu_main, v);
+    if (r == 0) {
+        char name[16];
+        snprintf(name, sizeof(name), "vcpu%u", v->index);
+        pthread_setname_np(v->thread, name);
+        v->started = true;
+    }
+    return r;
+}
+
+static int start_all(struct vcpus *s)
+{
+    pthread_attr_t attr;
+    sigset_t all;
+    sigset_t old;
+    int r = 0;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_SIZE);
+    /* The process's signals are the main thread's; vCPUs take the kick alone. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    for (unsigned i = 0; i < s->count && r == 0; i++) {
+        r = start_one(&s->vcpu[i], &attr);
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_attr_destroy(&attr);
+    return r;
+}
+
+int vcpus_start(struct vcpus *s, struct err *e)
+{
+    struct sigaction kick = {.sa_handler = on_kick};
+    sigemptyset(&kick.sa_mask);
+    sigaction(KICK_SIGNAL, &kick, NULL);
+    int r = start_all(s);
+    if (r != 0) {
+        vcpus_stop(s);
+        err_set(e, r, "cannot start %u vCPU threads: %s", s->count, strerror(r));
+        err_hint(e, "fewer --cpus, or a higher limit of processes (ulimit -u)");
+    }
+    return -r;
+}
+
+static void want(struct vcpus *s, enum vcpus_state state)
+{
+    static const char *const names[] = {"pause", "run", "stop"};
+    trace(TRACE_vcpu_state, "all: %s", names[state]);
+    s->wanted = state;
+    pthread_cond_broadcast(&s->changed);
+    for (unsigned i = 0; state != VCPUS_RUNNING && i < s->count; i++) {
+        struct vcpu *v = &s->vcpu[i];
+        set_immediate_exit(v, 1);
+        if (v->started && !pthread_equal(v->thread, pthread_self())) {
+            pthread_kill(v->thread, KICK_SIGNAL);
+        }
+    }
+}
+
+void vcpus_resume(struct vcpus *s)
+{
+    pthread_mutex_lock(&s->lock);
+    if (s->wanted == VCPUS_PAUSED) {
+        want(s, VCPUS_RUNNING);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+void vcpus_ask_pause(struct vcpus *s)
+{
+    pthread_mutex_lock(&s->lock);
+    if (s->wanted == VCPUS_RUNNING) {
+        want(s, VCPUS_PAUSED);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+void vcpus_pause(struct vcpus *s)
+{
+    vcpus_ask_pause(s);
+    pthread_mutex_lock(&s->lock);
+    while (s->wanted == VCPUS_PAUSED && s->idle < s->count) {
+        pthread_cond_wait(&s->changed, &s->lock);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+void vcpus_stop(struct vcpus *s)
+{
+    pthread_mutex_lock(&s->lock);
+    if (s->wanted != VCPUS_STOPPED) {
+        want(s, VCPUS_STOPPED);
+    }
+    pthread_mutex_unlock(&s->lock);
+    for (unsigned i = 0; i < s->count; i++) {
+        if (s->vcpu[i].started) {
+            pthread_join(s->vcpu[i].thread, NULL);
+            s->vcpu[i].started = false;
+        }
+    }
+}
+
+uint64_t vcpus_exits(const struct vcpus *s, unsigned reason)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; reason < VCPU_EXIT_REASONS && i < s->count; i++) {
+        sum += atomic_load_explicit(&s->vcpu[i].exits[reason], memory_order_relaxed);
+    }
+    return sum;
+}
+
+void crash_print(const struct crash *c, FILE *out)
+{
+    fprintf(out, "vmm: error: vCPU %u: %s\n", c->vcpu, c->reason);
+    cpu_dump_print(c->dump, out);
+}
