@@ -7,6 +7,7 @@
  * Set-up order on x86: kvm_open, kvm_create_vm, memslots_attach (slots set after
  * the irqchip cost a kernel grace period each), irqchip_create,
  * ioeventfds_attach, vcpus_create, vcpus_reset, vcpus_start, vcpus_resume.
+ * To end: vcpus_destroy, kvm_close, and only then the listeners.
  *
  * Locking: set-up and kvm_close() on one thread; the fields do not change in between.
  */
@@ -56,7 +57,8 @@ void kvm_init(struct kvm *kvm);
 /* Create the VM and what the architecture needs before irqchip and vCPUs (arch_vm_init). */
 int kvm_create_vm(struct kvm *kvm, struct err *e);
 
-/* Close both descriptors. vCPUs and irqchip must be gone. Harmless if not open. */
+/* Close both descriptors. The vCPUs must be gone; then KVM lets go of guest memory. Harmless if
+ * not open. */
 void kvm_close(struct kvm *kvm);
 
 /* ioctl on one of KVM's descriptors: its result, or -errno. */

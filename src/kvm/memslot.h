@@ -34,7 +34,10 @@ struct memslots {
 /* Set a slot for all RAM and ROM of mem and follow its changes. -ENOSPC: KVM has no slot left. */
 int memslots_attach(struct memslots *m, struct kvm *kvm, struct aspace *mem, struct err *e);
 
-/* Delete all slots. */
+/*
+ * Delete all slots. After kvm_close() it only forgets them: that is the quick way
+ * to end, for KVM waits a while for each deletion under a VM that lives.
+ */
 void memslots_detach(struct memslots *m);
 
 #endif
