@@ -5,6 +5,9 @@
  * Rendering: each region yields a sorted list of pieces; a container overlays
  * its children's lists, the higher over the lower, pairwise, so that n siblings
  * cost O(n log n). Adjacent pieces that continue one another are merged.
+ *
+ * Aliases can make a small tree show exponentially much, so a rendering gives up
+ * with -E2BIG at any of the limits below.
  */
 #ifndef MEM_FLATVIEW_H
 #define MEM_FLATVIEW_H
@@ -15,6 +18,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#define FLATVIEW_MAX_RANGES 1000000u                   /* also of posted writes */
+#define FLATVIEW_MAX_VISITS (4u * FLATVIEW_MAX_RANGES) /* regions looked at, again by each alias   \
+                                                        */
+#define FLATVIEW_MAX_STEPS (32u * FLATVIEW_MAX_RANGES) /* pieces handled while overlaying */
+#define FLATVIEW_MAX_DEPTH 64u                         /* containers and aliases in one another */
 
 struct flat_range {
     struct range addr;
@@ -32,8 +41,9 @@ struct flat_posted {
 struct flatview {
     size_t count;
     struct flat_range *ranges; /* by address */
+    uint64_t *firsts;          /* ranges[i].addr.first, dense for the search */
     size_t posted_count;
-    struct flat_posted *posted; /* by address, then size, value, kind */
+    struct flat_posted *posted; /* by address, then the other fields */
     struct flatview *retired_next;
     uint64_t retired_epoch;
 };
@@ -44,5 +54,14 @@ void flatview_free(struct flatview *v);
 
 /* The range that holds addr, or NULL. O(log n), does not allocate. */
 const struct flat_range *flatview_find(const struct flatview *v, uint64_t addr);
+
+/* The last address of the hole that addr is in (addr itself is in no range). O(log n). */
+uint64_t flatview_hole_last(const struct flatview *v, uint64_t addr);
+
+/* Do both describe the same bytes, in the same way? */
+bool flat_range_equal(const struct flat_range *a, const struct flat_range *b);
+
+/* The order of flatview.posted: negative, 0 (equal in all fields) or positive. */
+int flat_posted_compare(const struct flat_posted *a, const struct flat_posted *b);
 
 #endif

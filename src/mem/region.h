@@ -54,14 +54,23 @@ enum endian {
 /* Access sizes are 1, 2, 4 or 8 bytes; 0 means the default given here. */
 struct access_rule {
     unsigned min;   /* smallest size (1) */
-    unsigned max;   /* largest size (4) */
+    unsigned max;   /* largest size (4), at least min */
     bool unaligned; /* offset may be no multiple of the size */
 };
 
 /*
- * A device's side of a region. guest: what the guest may do; anything else is
- * refused (all ones, counted). impl: what the callbacks can take; the core
- * splits or widens an accepted access to fit. Values are in host order.
+ * A device's side of a region. Both callbacks are set; values are in host order.
+ *
+ * guest: the sizes a guest may use. As on a bus with narrow lanes, the bytes of
+ * an access are cut into natural pieces: the largest power of two that is left,
+ * is at most max and (unless unaligned) divides the offset. A piece smaller than
+ * min is refused (all ones, counted).
+ *
+ * impl: the sizes the callbacks take. A larger piece becomes several calls, low
+ * offset first. A smaller one becomes a wider call: the offset goes down to a
+ * multiple of min (unless unaligned); a read takes its bytes out of the answer;
+ * a write puts its bytes at their place and zeros around them (reading first
+ * could have side effects, so it is not done).
  */
 struct region_ops {
     uint64_t (*read)(void *opaque, uint64_t offset, unsigned size);
@@ -77,9 +86,8 @@ struct region_ops {
 };
 
 /*
- * The lock the core holds around a device's callbacks, and the mark of who
- * holds it. A region without one (NULL) is lock-free: its callbacks must be
- * safe from all vCPU threads at once.
+ * The lock the core holds around a device's callbacks. A region without one
+ * (NULL) is lock-free: its callbacks must be safe from all vCPU threads at once.
  */
 struct io_guard {
     pthread_mutex_t lock;
@@ -88,6 +96,15 @@ struct io_guard {
 
 void io_guard_init(struct io_guard *g);
 void io_guard_destroy(struct io_guard *g);
+
+/*
+ * Begin and end of a device callback: take the lock (g may be NULL) and mark the
+ * thread, so that an access it makes to a device region is refused rather than
+ * waiting for a lock it may hold. The core does it for accesses; a device's
+ * timers and descriptors do it themselves. Different guards may nest.
+ */
+void io_guard_enter(struct io_guard *g);
+void io_guard_leave(struct io_guard *g);
 
 /*
  * A write that KVM can complete without this process: a doorbell signals an
@@ -136,6 +153,9 @@ struct region {
 
     struct posted_write *posted;
     size_t posted_count;
+
+    uint64_t mark; /* of the last search that came by, and its list of work */
+    struct region *todo;
 };
 
 /*
@@ -153,13 +173,22 @@ void region_init_io(struct region *r, struct topology *t, const char *name, uint
 void region_init_alias(struct region *r, struct topology *t, const char *name, uint64_t size,
                        struct region *target, uint64_t target_offset);
 
-/* Takes the region out of its parent if needed. It must have no children and no alias of it. */
+/*
+ * Takes the region out of its parent if needed. It must have no children, no
+ * alias and no address space on it, and no reader may still be using it; so this
+ * is not for regions that the current view still shows, hidden only by a
+ * transaction that is not committed yet.
+ */
 void region_fini(struct region *r);
 
 /*
  * Put child into parent (container or io) at offset. -EBUSY: it has a parent;
- * -ELOOP: parent lies inside child, or shows it through aliases. Otherwise the
- * result of the commit.
+ * -ELOOP: parent lies inside child, or child shows it through aliases.
+ *
+ * Otherwise these return the result of the commit, or 0 inside a transaction;
+ * the tree keeps the change also where the commit failed. region_del: -ENOENT if
+ * it has no parent; region_set_size: -EINVAL for 0. A region that moves keeps its
+ * place among siblings of its priority.
  */
 int region_add(struct region *parent, uint64_t offset, struct region *child, int priority);
 int region_del(struct region *child);
@@ -169,7 +198,10 @@ int region_set_offset(struct region *r, uint64_t offset);
 int region_set_size(struct region *r, uint64_t size);
 int region_set_alias_offset(struct region *r, uint64_t target_offset);
 
-/* Add or remove a posted write (matched by all fields). -ENOMEM, -EEXIST, -ENOENT. */
+/*
+ * Add or remove a posted write (matched by all fields). -EINVAL: a size KVM has
+ * not, or bytes past the region's end; -ENOMEM, -EEXIST, -ENOENT.
+ */
 int region_add_posted(struct region *r, const struct posted_write *p);
 int region_del_posted(struct region *r, const struct posted_write *p);
 

@@ -7,10 +7,11 @@
  * listeners the difference, and publishes the new view. Readers never lock.
  * They are threads that announced themselves (struct mem_reader) and pin what
  * they see by being online; a replaced view is freed once every reader that
- * could see it has been offline or quiescent since ("QSBR").
+ * could see it has been offline since ("QSBR", reader.c).
  *
  * Locking: one mutex a topology, held from begin to commit and while listeners
- * are called. Listeners and region changes never call devices.
+ * are called. Listeners and region changes never call devices, and a thread in a
+ * transaction takes no device's lock.
  */
 #ifndef MEM_TOPOLOGY_H
 #define MEM_TOPOLOGY_H
@@ -26,8 +27,8 @@ void topology_free(struct topology *t); /* no address spaces, readers or regions
 void topology_begin(struct topology *t);
 /*
  * 0, or the first error of a listener (-errno; a slot KVM refused), -ENOMEM,
- * or -E2BIG (a tree whose view would exceed 1 million ranges): the old view
- * stays when rendering failed.
+ * or -E2BIG (the limits in flatview.h): the old view stays when rendering failed,
+ * and the next commit tries again. An inner commit returns 0.
  */
 int topology_commit(struct topology *t);
 

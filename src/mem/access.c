@@ -1,0 +1,235 @@
+/*
+ * The path of a guest access: lookup, split at the ends of ranges, then RAM or
+ * the callbacks of a device, in sizes and byte order that it understands.
+ *
+ * Bytes stay in memory order throughout; only a callback sees a value.
+ *
+ * Locking: views are read without a lock (reader.c); a device's guard is held
+ * around its callbacks, over all pieces of one access to one range. A callback
+ * may commit a change, and with no reader online that frees the view at once: a
+ * flat_range is not used after a callback.
+ */
+#include "src/base/trace.h"
+#include "src/mem/internal.h"
+#include "src/mem/ramcopy.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* len bytes, to be read to `in` or written from `out`; the other is NULL. */
+struct access {
+    uint64_t addr;
+    size_t len;
+    uint8_t *in;
+    const uint8_t *out;
+};
+
+/* The n bytes of a that begin after the first `skip`. */
+static struct access part(const struct access *a, size_t skip, size_t n)
+{
+    return (struct access){
+        .addr = a->addr + skip,
+        .len = n,
+        .in = a->in != NULL ? a->in + skip : NULL,
+        .out = a->out != NULL ? a->out + skip : NULL,
+    };
+}
+
+/* An access that did not come through: counted; a read gets `fill` in each byte. */
+static enum access_result fail(_Atomic uint64_t *count, const struct access *a, int fill,
+                               enum access_result result)
+{
+    atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
+    if (a->in != NULL) {
+        memset(a->in, fill, a->len);
+    }
+    return result;
+}
+
+static unsigned rule_min(const struct access_rule *rule)
+{
+    return rule->min != 0 ? rule->min : 1;
+}
+
+/* The largest power of two that `left` bytes, the rule's max and the offset's alignment allow. */
+static unsigned natural_size(const struct access_rule *rule, uint64_t offset, size_t left)
+{
+    unsigned size = rule->max != 0 ? rule->max : 4;
+
+    while (size > left || (!rule->unaligned && (offset & (size - 1)) != 0)) {
+        size /= 2;
+    }
+    return size;
+}
+
+/* One callback, and the `count` bytes from byte `lane` of its value that belong to the access. */
+struct call {
+    uint64_t offset;
+    unsigned width, lane, count;
+};
+
+/* The callback for the first of the `left` bytes at offset: see struct region_ops on impl. */
+static struct call plan_call(const struct access_rule *impl, uint64_t offset, size_t left)
+{
+    unsigned min = rule_min(impl);
+    unsigned size = natural_size(impl, offset, left);
+    unsigned lane = impl->unaligned ? 0 : (unsigned)(offset & (min - 1));
+
+    if (size >= min) {
+        return (struct call){offset, size, 0, size};
+    }
+    return (struct call){offset - lane, min, lane, left < min - lane ? (unsigned)left : min - lane};
+}
+
+/* How far up in a value of `width` bytes the byte is that memory holds as its number `byte`. */
+static unsigned byte_shift(enum endian endian, unsigned width, unsigned byte)
+{
+    return 8 * (endian == ENDIAN_BIG ? width - 1 - byte : byte);
+}
+
+static void make_call(const struct region *r, const struct call *c, const struct access *a)
+{
+    const struct region_ops *ops = r->ops;
+    uint64_t value = 0;
+
+    if (a->in != NULL) {
+        value = ops->read(r->opaque, c->offset, c->width);
+        for (unsigned i = 0; i < c->count; i++) {
+            a->in[i] = (uint8_t)(value >> byte_shift(ops->endian, c->width, c->lane + i));
+        }
+    } else {
+        for (unsigned i = 0; i < c->count; i++) {
+            value |= (uint64_t)a->out[i] << byte_shift(ops->endian, c->width, c->lane + i);
+        }
+        ops->write(r->opaque, c->offset, value, c->width);
+    }
+}
+
+/* One size that the guest may use, by as many callbacks as impl makes of it. */
+static void io_piece(const struct region *r, uint64_t offset, struct access a)
+{
+    while (a.len != 0) {
+        struct call c = plan_call(&r->ops->impl, offset, a.len);
+        make_call(r, &c, &a);
+        offset += c.count;
+        a = part(&a, c.count, a.len - c.count);
+    }
+}
+
+/* The first bytes as a little-endian number, for traces. */
+static uint64_t trace_value(const struct access *a)
+{
+    const uint8_t *data = a->in != NULL ? a->in : a->out;
+    uint64_t value = 0;
+
+    for (size_t i = 0; i < a->len && i < sizeof(value); i++) {
+        value |= (uint64_t)data[i] << (8 * i);
+    }
+    return value;
+}
+
+static enum access_result io_access(struct aspace *as, const struct region *r, uint64_t offset,
+                                    const struct access *a)
+{
+    const struct access_rule *guest = &r->ops->guest;
+    enum access_result result = ACCESS_OK;
+    size_t n;
+
+    if (io_callback_depth != 0) {
+        if (r->guard != NULL) {
+            atomic_fetch_add_explicit(&r->guard->refused, 1, memory_order_relaxed);
+        }
+        return fail(&as->reentry, a, 0xff, ACCESS_REENTRY);
+    }
+    io_guard_enter(r->guard);
+    for (size_t done = 0; done < a->len; done += n) {
+        struct access piece;
+        n = natural_size(guest, offset + done, a->len - done);
+        piece = part(a, done, n);
+        if (n >= rule_min(guest)) {
+            io_piece(r, offset + done, piece);
+        } else {
+            result =
+                fail(&as->refused, &piece, r->ops->refused_reads_zero ? 0 : 0xff, ACCESS_REFUSED);
+        }
+    }
+    io_guard_leave(r->guard);
+    trace(a->in != NULL ? TRACE_mem_read : TRACE_mem_write,
+          "%s 0x%" PRIx64 " size %zu value 0x%" PRIx64, as->name, a->addr, a->len, trace_value(a));
+    return result;
+}
+
+/* All bytes of a lie in range r. */
+static enum access_result range_access(struct aspace *as, const struct flat_range *r,
+                                       const struct access *a)
+{
+    const struct region *region = r->region;
+    uint64_t offset = r->offset + (a->addr - r->addr.first);
+
+    if (a->out != NULL && r->readonly) {
+        return fail(&as->refused, a, 0, ACCESS_REFUSED);
+    }
+    if (region->kind == REGION_IO) {
+        return io_access(as, region, offset, a);
+    }
+    if (a->in != NULL) {
+        ram_load(a->in, region->host + offset, a->len);
+    } else {
+        ram_store(region->host + offset, a->out, a->len);
+    }
+    return ACCESS_OK;
+}
+
+static enum access_result unassigned(struct aspace *as, const struct access *a)
+{
+    trace(TRACE_mem_unassigned, "%s 0x%" PRIx64 " size %zu", as->name, a->addr, a->len);
+    return fail(&as->unassigned, a, 0xff, ACCESS_UNASSIGNED);
+}
+
+/* How many of the bytes of a are at or below last. */
+static size_t bytes_until(const struct access *a, uint64_t last)
+{
+    return a->len - 1 <= last - a->addr ? a->len : (size_t)(last - a->addr) + 1;
+}
+
+/* An access that leaves the range it begins in, or begins in none. */
+static enum access_result split_access(struct aspace *as, struct access a)
+{
+    enum access_result first = ACCESS_OK, result;
+
+    while (a.len != 0) {
+        const struct flatview *v = current_view(as);
+        const struct flat_range *r = flatview_find(v, a.addr);
+        uint64_t last = r != NULL ? r->addr.last : flatview_hole_last(v, a.addr);
+        struct access piece = part(&a, 0, bytes_until(&a, last));
+
+        result = r != NULL ? range_access(as, r, &piece) : unassigned(as, &piece);
+        first = first != ACCESS_OK ? first : result;
+        a = part(&a, piece.len, a.len - piece.len);
+        if (last == UINT64_MAX && a.len != 0) {
+            result = unassigned(as, &a);
+            return first != ACCESS_OK ? first : result;
+        }
+    }
+    return first;
+}
+
+static enum access_result access_bytes(struct aspace *as, const struct access *a)
+{
+    const struct flat_range *r = flatview_find(current_view(as), a->addr);
+
+    if (r != NULL && range_contains_len(r->addr, a->addr, a->len)) {
+        return range_access(as, r, a);
+    }
+    return split_access(as, *a);
+}
+
+enum access_result aspace_read(struct aspace *as, uint64_t addr, void *data, size_t len)
+{
+    return access_bytes(as, &(struct access){.addr = addr, .len = len, .in = data});
+}
+
+enum access_result aspace_write(struct aspace *as, uint64_t addr, const void *data, size_t len)
+{
+    return access_bytes(as, &(struct access){.addr = addr, .len = len, .out = data});
+}

@@ -1,0 +1,73 @@
+/*
+ * Guest RAM. See ram.h.
+ *
+ * The reservation is inaccessible memory, larger than asked; the RAM is an aligned
+ * part of it with at least one page left on each side, so that an overrun of guest
+ * memory faults rather than reaching our own.
+ *
+ * Locking: none.
+ */
+#include "src/mem/ram.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define RAM_PAGE  4096u
+#define RAM_ALIGN (2u << 20)
+
+static int no_memory(uint64_t size, int code, struct err *e)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t total = (uint64_t)sysconf(_SC_PHYS_PAGES) * page;
+
+    err_set(e, code, "cannot allocate %" PRIu64 " MiB of guest memory, %s", size >> 20,
+            strerror(code));
+    err_hint(e, "this host has %" PRIu64 " MiB; ask for less with --memory", total >> 20);
+    return -code;
+}
+
+int ram_alloc(struct ram *r, uint64_t size, struct err *e)
+{
+    const size_t slack = 2 * (size_t)RAM_ALIGN;
+    uintptr_t start;
+    void *map;
+
+    if (size == 0 || size % RAM_PAGE != 0) {
+        return err_set(e, EINVAL, "guest memory of %" PRIu64 " bytes, must be a multiple of 4096",
+                       size);
+    }
+    if (size > SIZE_MAX - slack) {
+        return no_memory(size, ENOMEM, e);
+    }
+    map = mmap(NULL, size + slack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (map == MAP_FAILED) {
+        return no_memory(size, errno, e);
+    }
+    start = ((uintptr_t)map + RAM_PAGE + RAM_ALIGN - 1) & ~(uintptr_t)(RAM_ALIGN - 1);
+    *r = (struct ram){
+        .host = (uint8_t *)map + (start - (uintptr_t)map),
+        .size = size,
+        .mapping = map,
+        .mapping_size = size + slack,
+    };
+    if (mprotect(r->host, size, PROT_READ | PROT_WRITE) != 0) {
+        int code = errno;
+        ram_free(r);
+        return no_memory(size, code, e);
+    }
+    /* Both are wishes: a kernel without huge pages or core dumps refuses them. */
+    madvise(r->host, size, MADV_HUGEPAGE);
+    madvise(r->host, size, MADV_DONTDUMP);
+    return 0;
+}
+
+void ram_free(struct ram *r)
+{
+    if (r->mapping != NULL) {
+        munmap(r->mapping, r->mapping_size);
+    }
+    *r = (struct ram){0};
+}
