@@ -9,16 +9,19 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-static const char *type_name(enum region_kind kind, bool readonly)
+/* readonly: something between the address space and r is. */
+static const char *type_name(const struct region *r, bool readonly)
 {
-    switch (kind) {
-    case REGION_RAM:
-        return readonly ? "rom" : "ram";
-    case REGION_ROM:
-        return "rom";
-    default:
-        return "i/o";
+    for (; r->kind == REGION_ALIAS; r = r->target) {
+        readonly = readonly || r->readonly;
     }
+    if (r->kind == REGION_ROM) {
+        return "rom";
+    }
+    if (r->kind == REGION_RAM) {
+        return readonly || r->readonly ? "rom" : "ram";
+    }
+    return "i/o";
 }
 
 /* Targets of aliases, each once, in the order they were met. */
@@ -73,7 +76,7 @@ static void print_region(const struct region *r, uint64_t first, FILE *out)
     uint64_t last = r->last <= UINT64_MAX - first ? first + r->last : UINT64_MAX;
 
     fprintf(out, "%016" PRIx64 "-%016" PRIx64 " (prio %d, %s): ", first, last, r->priority,
-            type_name(r->kind, r->readonly));
+            type_name(r, false));
     if (r->kind == REGION_ALIAS) {
         uint64_t room = UINT64_MAX - r->target_offset;
         fprintf(out, "alias %s @%s %016" PRIx64 "-%016" PRIx64 "\n", r->name, r->target->name,
@@ -146,7 +149,7 @@ void aspace_print_view(const struct aspace *as, FILE *out)
             alias ? as->root->target->name : "", root);
     for (const struct flat_range *r = v->ranges; r < v->ranges + v->count; r++) {
         fprintf(out, "  %016" PRIx64 "-%016" PRIx64 " (prio %d, %s): %s", r->addr.first,
-                r->addr.last, r->region->priority, type_name(r->region->kind, r->readonly),
+                r->addr.last, r->region->priority, type_name(r->region, r->readonly),
                 r->region->name);
         if (r->offset != 0) {
             fprintf(out, " @%016" PRIx64, r->offset);
