@@ -184,10 +184,10 @@ void device_free(struct device *d)
 
 void device_lock(struct device *d)
 {
-    io_guard_enter(&d->guard);
+    pthread_mutex_lock(&d->guard.lock);
 }
 
 void device_unlock(struct device *d)
 {
-    io_guard_leave(&d->guard);
+    pthread_mutex_unlock(&d->guard.lock);
 }

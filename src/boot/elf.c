@@ -6,6 +6,7 @@
 #include "src/arch/x86/map.h"
 #include "src/base/le.h"
 #include "src/boot/loader.h"
+#include "src/mem/dma.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -42,6 +43,23 @@ static void parse_segment(const struct elf *elf, const uint8_t *p, struct elf_se
     }
 }
 
+/* All of the segment is RAM? Asked before anything is copied. */
+static int check_room(struct loader *l, const struct elf_segment *s)
+{
+    struct iovec iov[LOADER_PIECES];
+    if (dma_map(l->req->mem, s->paddr, s->memsz, true, iov, LOADER_PIECES) >= 0) {
+        return 0;
+    }
+    int rc = loader_err(l, ENOMEM,
+                        "wants 0x%" PRIx64 " bytes of memory at 0x%" PRIx64 ", which is not RAM; "
+                        "--memory has %" PRIu64 " MiB",
+                        s->memsz, s->paddr, loader_ram_mib(l));
+    if (s->paddr + s->memsz <= PC_LOW_RAM_MAX) {
+        err_hint(l->e, "try --memory %" PRIu64 "M or more", ((s->paddr + s->memsz) >> 20) + 64);
+    }
+    return rc;
+}
+
 static int check_load_segment(struct loader *l, const struct elf *elf, size_t n)
 {
     const struct elf_segment *s = &elf->segments[n];
@@ -69,7 +87,7 @@ static int check_load_segment(struct loader *l, const struct elf *elf, size_t n)
             return loader_err(l, ENOEXEC, "segments %zu and %zu overlap", i, n);
         }
     }
-    return 0;
+    return check_room(l, s);
 }
 
 /* Checks one program header; PT_LOAD ones extend elf->end. */
@@ -159,10 +177,9 @@ int elf_load_segments(struct loader *l, const struct elf *elf)
         if (s->type != PT_LOAD || s->memsz == 0) {
             continue;
         }
-        /* The larger size first: that all of the segment is RAM is known before it is copied. */
-        int rc = loader_zero(l, s->paddr + s->filesz, s->memsz - s->filesz);
+        int rc = image_load(&l->kernel, s->offset, l->req->mem, s->paddr, s->filesz, l->e);
         if (rc == 0) {
-            rc = image_load(&l->kernel, s->offset, l->req->mem, s->paddr, s->filesz, l->e);
+            rc = loader_zero(l, s->paddr + s->filesz, s->memsz - s->filesz);
         }
         if (rc < 0) {
             return rc;

@@ -16,9 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* RAM is one or two ranges; more pieces than this means something is mapped over it. */
-#define LOAD_PIECES 8
-
 int image_err(const struct image *img, struct err *e, int code, const char *fmt, ...)
 {
     char text[400];
@@ -128,8 +125,8 @@ int image_load(const struct image *img, uint64_t off, struct aspace *mem, uint64
     if (rc < 0 || len == 0) {
         return rc;
     }
-    struct iovec iov[LOAD_PIECES];
-    int pieces = dma_map(mem, gpa, len, true, iov, LOAD_PIECES);
+    struct iovec iov[LOADER_PIECES];
+    int pieces = dma_map(mem, gpa, len, true, iov, LOADER_PIECES);
     if (pieces < 0) {
         return image_err(img, e, ENOMEM,
                          "%" PRIu64 " bytes do not fit into guest memory at 0x%" PRIx64, len, gpa);

@@ -13,6 +13,9 @@
 #include "src/base/range.h"
 #include "src/boot/boot.h"
 
+/* RAM is one or two ranges; more pieces than this means something is mapped over it. */
+#define LOADER_PIECES 8
+
 /* --- files (image.c) --------------------------------------------------- */
 
 struct image {

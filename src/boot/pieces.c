@@ -27,8 +27,8 @@ int loader_write(struct loader *l, const char *what, uint64_t gpa, const void *b
 
 int loader_zero(struct loader *l, uint64_t gpa, uint64_t len)
 {
-    struct iovec iov[8];
-    int pieces = len == 0 ? 0 : dma_map(l->req->mem, gpa, len, true, iov, 8);
+    struct iovec iov[LOADER_PIECES];
+    int pieces = len == 0 ? 0 : dma_map(l->req->mem, gpa, len, true, iov, LOADER_PIECES);
     if (pieces < 0) {
         return loader_err(l, ENOMEM, "%" PRIu64 " bytes do not fit into guest memory at 0x%" PRIx64,
                           len, gpa);

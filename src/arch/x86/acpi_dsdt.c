@@ -105,7 +105,7 @@ static void add_ged(struct bytes *b)
     aml_store_local0(b, "ESEL");
     const size_t pressed = aml_if(b);
     aml_local0_and(b, GED_POWER_BUTTON);
-    aml_notify(b, "\\_SB.PWRB", NOTIFY_PRESSED);
+    aml_notify(b, "PWRB", NOTIFY_PRESSED);
     aml_end(b, pressed);
     aml_end(b, method);
     aml_end(b, dev);
