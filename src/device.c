@@ -184,10 +184,10 @@ void device_free(struct device *d)
 
 void device_lock(struct device *d)
 {
-    pthread_mutex_lock(&d->guard.lock);
+    io_guard_enter(&d->guard);
 }
 
 void device_unlock(struct device *d)
 {
-    pthread_mutex_unlock(&d->guard.lock);
+    io_guard_leave(&d->guard);
 }

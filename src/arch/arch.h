@@ -62,6 +62,29 @@ int arch_vcpu_init(struct kvm *kvm, int fd, unsigned index, struct cpu_model *m,
 int arch_vcpu_reset(struct kvm *kvm, int fd, unsigned index, const struct boot_entry *entry,
                     struct err *e);
 
+/* --- probes, for --doctor --- */
+
+/* A probe's guest has this much RAM at 0 and reports by byte writes to the address after it. */
+#define ARCH_PROBE_RAM 0x20000
+
+/* A guest that reports 1, 2, ... as it gets on, and then stays. */
+struct probe_guest {
+    /* Write it into ram (zeroed, ARCH_PROBE_RAM bytes at guest-physical 0); set its entry. */
+    void (*load)(uint8_t *ram, struct boot_entry *entry);
+    unsigned reports;         /* how many it makes when all goes well */
+    const char *const *steps; /* steps[n]: what it tries after report n */
+};
+
+/* Privileged code at full speed between reports 1 and 2, so many instructions. */
+extern const struct probe_guest arch_probe_speed;
+extern const uint64_t arch_probe_instructions;
+
+/* Instructions every Linux kernel uses in privileged mode. */
+extern const struct probe_guest arch_probe_linux;
+
+/* The hypervisor this host itself runs on, as it calls itself; "": none. */
+void arch_host_hypervisor(char name[13]);
+
 /* --- crashes --- */
 
 /* Registers of a vCPU and the bytes at its instruction pointer. */
