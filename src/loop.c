@@ -11,6 +11,8 @@
  */
 #include "src/loop.h"
 
+#include "src/mem/topology.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -39,6 +41,9 @@ struct loop {
     struct bh *_Atomic bh_stack; /* newest first; pushed from any thread */
     struct bh *bh_next;          /* taken off the stack, for the next turn, oldest first */
     struct bh *bh_turn;          /* of this turn, not run yet */
+
+    struct topology *topo; /* callbacks are its online reader; NULL: of none */
+    struct mem_reader reader;
 
     _Atomic bool stop;
     struct epoll_event events[EVENTS_PER_TURN]; /* data.ptr NULL: nobody to call */
@@ -359,6 +364,7 @@ void loop_free(struct loop *l)
     if (l == NULL) {
         return;
     }
+    loop_set_topology(l, NULL);
     clock_del_waiter(l->clock, &l->waiter);
     pthread_mutex_destroy(&l->timer_lock);
     close_fds(l);
@@ -370,14 +376,45 @@ struct clock *loop_clock(struct loop *l)
     return l->clock;
 }
 
+static void reader_online(struct loop *l)
+{
+    if (l->topo != NULL) {
+        mem_reader_online(&l->reader);
+    }
+}
+
+static void reader_offline(struct loop *l)
+{
+    if (l->topo != NULL) {
+        mem_reader_offline(&l->reader);
+    }
+}
+
+void loop_set_topology(struct loop *l, struct topology *t)
+{
+    if (l->topo != NULL) {
+        reader_offline(l);
+        mem_reader_unregister(&l->reader);
+    }
+    l->topo = t;
+    if (t != NULL) {
+        mem_reader_register(&l->reader, t);
+        if (current_loop == l) { /* the rest of this turn too */
+            reader_online(l);
+        }
+    }
+}
+
 static void run_turn(struct loop *l, bool may_wait)
 {
     bool work = l->bh_next != NULL || atomic_load(&l->bh_stack) != NULL || timer_is_due(l);
     int n = epoll_wait(l->epoll_fd, l->events, EVENTS_PER_TURN, may_wait && !work ? -1 : 0);
     l->event_count = n > 0 ? n : 0; /* a signal ends the wait early */
+    reader_online(l);
     run_fds(l);
     run_timers(l);
     run_bhs(l);
+    reader_offline(l);
 }
 
 void loop_run(struct loop *l)

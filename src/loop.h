@@ -43,7 +43,8 @@ struct clock *loop_clock(struct loop *l);
 /*
  * From now on the loop's thread is an online mem_reader of t while it runs
  * callbacks, and offline while it waits, so that callbacks may look guest
- * addresses up. NULL ends that. While the loop does not run.
+ * addresses up. NULL ends that, and so does loop_free(). While the loop does not
+ * run, or from one of its callbacks (iothread_call()).
  */
 void loop_set_topology(struct loop *l, struct topology *t);
 

@@ -3,6 +3,7 @@
  * I/O threads. Time is driven by hand unless a test is about real waiting.
  */
 #include "src/loop.h"
+#include "src/mem/internal.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -579,4 +580,54 @@ Test(loop, iothread_call_runs_there_and_waits)
     cr_assert_str_eq(name, "vmm-io");
     iothread_free(t);
     iothread_free(NULL);
+}
+
+/* --- readers of guest memory ------------------------------------------ */
+
+/* The loop is the topology's only reader. */
+static void note_reader(void *opaque)
+{
+    const struct topology *t = opaque;
+    note(atomic_load(&t->readers->epoch) != 0 ? '+' : '-');
+}
+
+Test(loop, callbacks_are_online_readers)
+{
+    struct topology *t = topology_new();
+    struct bh b;
+    bh_init(&b, loop, note_reader, t);
+    loop_set_topology(loop, t);
+    note_reader(t);
+    bh_schedule(&b);
+    loop_poll(loop);
+    note_reader(t);
+    cr_assert_str_eq(calls, "-+-");
+    loop_set_topology(loop, NULL);
+    cr_assert_null(t->readers);
+    topology_free(t);
+}
+
+struct joining {
+    struct loop *loop;
+    struct topology *topo;
+};
+
+static void join_topology(void *opaque)
+{
+    struct joining *j = opaque;
+    loop_set_topology(j->loop, j->topo);
+    note_reader(j->topo);
+}
+
+Test(loop, an_io_thread_becomes_a_reader_while_it_runs)
+{
+    struct topology *t = topology_new();
+    struct iothread *io = iothread_new("io", &fake, NULL);
+    struct joining j = {.loop = iothread_loop(io), .topo = t};
+    iothread_call(io, join_topology, &j);
+    iothread_call(io, note_reader, t);
+    cr_assert_str_eq(calls, "++");
+    iothread_free(io);
+    cr_assert_null(t->readers);
+    topology_free(t);
 }
