@@ -12,7 +12,8 @@
     X(acpi_pm)                                                                                     \
     X(pc_ports)                                                                                    \
     X(debug_exit)                                                                                  \
-    X(pvpanic)
+    X(pvpanic)                                                                                     \
+    X(virtio_blk)
 
 #define DECLARE(name) extern const struct device_class name##_class;
 DEVICE_CLASSES(DECLARE)

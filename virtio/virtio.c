@@ -349,6 +349,13 @@ static int open_queues(struct virtio_device *v, struct err *e)
     return ret;
 }
 
+/* On the I/O thread: from now on its callbacks may look guest addresses up. */
+static void join_topology(void *opaque)
+{
+    struct virtio_device *v = opaque;
+    loop_set_topology(iothread_loop(v->iothread), v->dev.env->topo);
+}
+
 int virtio_realize(struct virtio_device *v, uint64_t features, struct err *e)
 {
     assert(v->vcls->queues <= VIRTIO_QUEUES_MAX && v->vcls->queue_max <= VIRTQUEUE_NUM_MAX);
@@ -364,6 +371,7 @@ int virtio_realize(struct virtio_device *v, uint64_t features, struct err *e)
         close_queues(v);
         return -EAGAIN;
     }
+    iothread_call(v->iothread, join_topology, v);
     return 0;
 }
 
