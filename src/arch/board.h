@@ -1,0 +1,33 @@
+/*
+ * What an architecture's board provides to src/machine.c: where RAM and devices
+ * are, and how a kernel and its tables come into RAM. One implementation a
+ * build: src/arch/<arch>/board.c.
+ *
+ * Locking: main thread, while no vCPU runs.
+ */
+#ifndef ARCH_BOARD_H
+#define ARCH_BOARD_H
+
+#include "src/boot/boot.h"
+#include "src/machine.h"
+
+/* Put m->ram into the memory map; sets m->board. */
+int board_new(struct machine *m, struct err *e);
+void board_free(struct machine *m);
+
+/* Make the built-in devices and the disks of the configuration. */
+int board_add_devices(struct machine *m, struct err *e);
+
+/* Give a device that is not yet realized its place (address, interrupt) if the user gave none. */
+int board_place(struct machine *m, struct device *d, struct err *e);
+
+/* Put tables, kernel and initrds into RAM. Again after each machine reset. */
+int board_load(struct machine *m, struct boot_entry *entry, struct err *e);
+
+/* Write each ACPI table to dir/<signature>.aml. */
+int board_dump_acpi(struct machine *m, const char *dir, struct err *e);
+
+/* The feature names of --cpu, one a line. */
+void board_cpu_help(FILE *out);
+
+#endif

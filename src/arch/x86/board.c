@@ -1,0 +1,331 @@
+/*
+ * The `pc` machine: which devices it has, where they are, and what its guest
+ * is told about them. Places are in map.h.
+ *
+ * Locking: main thread, while no vCPU runs.
+ */
+#include "src/arch/board.h"
+
+#include "src/arch/x86/acpi.h"
+#include "src/arch/x86/cpuid.h"
+#include "src/arch/x86/map.h"
+#include "src/arch/x86/memmap.h"
+#include "src/arch/x86/mptable.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct board {
+    struct memmap map;
+    struct region ram;      /* all of it; shown through the two aliases */
+    struct region ram_low;  /* below 4 GiB */
+    struct region ram_high; /* from 4 GiB on */
+    struct acpi_virtio virtio[PC_VIRTIO_SLOTS];
+    unsigned virtio_count;
+    char *append;  /* --append, joined */
+    char *cmdline; /* the same with what a Linux guest needs besides */
+};
+
+/* --- memory -------------------------------------------------------------- */
+
+static int map_ram(struct machine *m, struct board *b)
+{
+    int ret;
+
+    region_init_ram(&b->ram, m->topo, "pc.ram", m->ram.size, m->ram.host);
+    region_init_alias(&b->ram_low, m->topo, "ram-below-4g", b->map.low_size, &b->ram, 0);
+    ret = region_add(&m->mem_root, 0, &b->ram_low, 0);
+    if (ret == 0 && b->map.high_size != 0) {
+        region_init_alias(&b->ram_high, m->topo, "ram-above-4g", b->map.high_size, &b->ram,
+                          b->map.low_size);
+        ret = region_add(&m->mem_root, PC_HIGH_RAM_GPA, &b->ram_high, 0);
+    }
+    return ret;
+}
+
+int board_new(struct machine *m, struct err *e)
+{
+    struct board *b = calloc(1, sizeof(*b));
+    int ret;
+
+    if (b == NULL) {
+        return err_set(e, ENOMEM, "cannot set up the machine: out of memory");
+    }
+    ret = memmap_init(&b->map, m->ram.size, false, e);
+    if (ret < 0) {
+        free(b);
+        return ret;
+    }
+    m->board = b;
+    m->env.low_ram = b->map.low_size;
+    m->env.high_ram = b->map.high_size;
+    ret = map_ram(m, b);
+    if (ret < 0) {
+        err_set(e, -ret, "cannot map guest RAM: %s", strerror(-ret));
+    }
+    return ret;
+}
+
+void board_free(struct machine *m)
+{
+    struct board *b = m->board;
+
+    if (b == NULL) {
+        return;
+    }
+    if (b->map.high_size != 0) {
+        region_fini(&b->ram_high);
+    }
+    region_fini(&b->ram_low);
+    region_fini(&b->ram);
+    free(b->append);
+    free(b->cmdline);
+    free(b);
+    m->board = NULL;
+}
+
+/* --- devices ------------------------------------------------------------- */
+
+static int add_disk(struct machine *m, const char *text, struct err *e)
+{
+    char *device;
+    int ret = 0;
+
+    if (asprintf(&device, "virtio-blk,file=%s", text) < 0) {
+        return err_set(e, ENOMEM, "out of memory");
+    }
+    if (machine_add_device(m, device, NULL, e) == NULL) {
+        err_prefix(e, "--disk %s", text);
+        ret = -EINVAL;
+    }
+    free(device);
+    return ret;
+}
+
+int board_add_devices(struct machine *m, struct err *e)
+{
+    static const char *const built_in[] = {"uart16550", "rtc-cmos", "i8042",
+                                           "pc-ports",  "acpi-pm",  "pvpanic"};
+    int ret = 0;
+
+    for (size_t i = 0; i < sizeof(built_in) / sizeof(built_in[0]) && ret == 0; i++) {
+        if (machine_add_device(m, built_in[i], NULL, e) == NULL) {
+            ret = -EINVAL;
+        }
+    }
+    for (size_t i = 0; i < m->config->disks.count && ret == 0; i++) {
+        ret = add_disk(m, m->config->disks.items[i], e);
+    }
+    return ret;
+}
+
+/* Virtio transports take the slots in order, so that the first disk is vda. */
+int board_place(struct machine *m, struct device *d, struct err *e)
+{
+    struct board *b = m->board;
+    const unsigned slot = b->virtio_count;
+    struct acpi_virtio *v;
+    char text[24];
+    int ret;
+
+    if (!d->cls->virtio) {
+        return 0;
+    }
+    if (slot == PC_VIRTIO_SLOTS) {
+        return err_set(e, ENOSPC, "there are only %d virtio slots", PC_VIRTIO_SLOTS);
+    }
+    v = &b->virtio[slot];
+    v->slot = slot;
+    v->gpa = (uint32_t)(PC_VIRTIO_GPA + slot * PC_VIRTIO_STRIDE);
+    v->gsi = m->config->acpi ? PC_GSI_VIRTIO + slot % PC_GSI_VIRTIO_PINS : mptable_virtio_irq(slot);
+    snprintf(text, sizeof(text), "0x%" PRIx32, v->gpa);
+    ret = device_set(d, "addr", text, e);
+    if (ret == 0) {
+        snprintf(text, sizeof(text), "%" PRIu32, v->gsi);
+        ret = device_set(d, "gsi", text, e);
+    }
+    if (ret == 0) {
+        b->virtio_count++;
+    }
+    return ret;
+}
+
+/* --- command line -------------------------------------------------------- */
+
+/* Append " word" (or "word" to an empty string); frees and clears *text when memory is short. */
+static void add_word(char **text, const char *word)
+{
+    char *longer = NULL;
+
+    if (*text == NULL) {
+        return;
+    }
+    if (asprintf(&longer, "%s%s%s", *text, **text ? " " : "", word) < 0) {
+        longer = NULL;
+    }
+    free(*text);
+    *text = longer;
+}
+
+/* Is there a word that begins with prefix? */
+static bool has_word(const char *text, const char *prefix)
+{
+    const char *at = text;
+
+    while ((at = strstr(at, prefix)) != NULL) {
+        if (at == text || at[-1] == ' ') {
+            return true;
+        }
+        at++;
+    }
+    return false;
+}
+
+/* "FILE,ro": not a comma that is doubled because it belongs to the name. */
+static bool disk_is_readonly(const char *text)
+{
+    struct opt_list list;
+    bool ro = false;
+
+    if (opt_list_parse(&list, text, NULL) < 0) {
+        return false;
+    }
+    for (size_t i = 0; i < list.count; i++) {
+        if (strcmp(list.opts[i].key, "ro") == 0) {
+            ro = true;
+            if (list.opts[i].value != NULL) {
+                opt_bool(list.opts[i].value, &ro, NULL);
+            }
+        }
+    }
+    opt_list_free(&list);
+    return ro;
+}
+
+/* What a user who typed only --kernel and --disk wants: a console, and the disk as root. */
+static void add_linux_words(const struct machine *m, char **text)
+{
+    const struct config *c = m->config;
+    char param[VIRTIO_PARAM_SIZE];
+
+    if (!has_word(*text, "console=")) {
+        add_word(text, "console=ttyS0");
+    }
+    if (c->disks.count > 0 && c->initrds.count == 0 && *text && !has_word(*text, "root=")) {
+        add_word(text,
+                 disk_is_readonly(c->disks.items[0]) ? "root=/dev/vda ro" : "root=/dev/vda rw");
+    }
+    for (unsigned i = 0; !c->acpi && i < m->board->virtio_count; i++) {
+        mptable_virtio_param(param, m->board->virtio[i].slot);
+        add_word(text, param);
+    }
+}
+
+static int make_cmdline(struct machine *m, struct err *e)
+{
+    struct board *b = m->board;
+
+    b->append = strdup("");
+    for (size_t i = 0; i < m->config->appends.count; i++) {
+        add_word(&b->append, m->config->appends.items[i]);
+    }
+    if (b->append != NULL) {
+        b->cmdline = strdup(b->append);
+    }
+    if (b->cmdline != NULL) {
+        add_linux_words(m, &b->cmdline);
+    }
+    return b->cmdline ? 0 : err_set(e, ENOMEM, "out of memory for the command line");
+}
+
+/* --- tables and kernel ------------------------------------------------------ */
+
+static int build_acpi(const struct machine *m, struct acpi_tables *t, struct err *e)
+{
+    const struct acpi_config config = {
+        .cpus = m->config->cpus,
+        .virtio = m->board->virtio,
+        .virtio_count = m->board->virtio_count,
+        .com1 = true,
+        .rtc = true,
+        .pvpanic = true,
+    };
+
+    return acpi_build(t, &config, e);
+}
+
+/* The tables that say what the machine has; *rsdp is 0 without ACPI. */
+static int install_tables(struct machine *m, uint64_t *rsdp, struct err *e)
+{
+    struct acpi_tables tables;
+    int ret;
+
+    *rsdp = 0;
+    if (!m->config->acpi) {
+        return mptable_install(m->mem, m->config->cpus, e);
+    }
+    ret = build_acpi(m, &tables, e);
+    if (ret == 0) {
+        ret = acpi_install(&tables, m->mem, rsdp, e);
+        acpi_free(&tables);
+    }
+    return ret;
+}
+
+int board_load(struct machine *m, struct boot_entry *entry, struct err *e)
+{
+    struct board *b = m->board;
+    struct boot_request request = {
+        .kernel = m->config->kernel,
+        .initrds = m->config->initrds.items,
+        .initrd_count = m->config->initrds.count,
+        .mem = m->mem,
+        .map = b->map.areas,
+        .map_count = b->map.count,
+        .low_ram_end = b->map.low_size,
+        .ram_is_zero = true,
+    };
+    int ret = 0;
+
+    if (b->cmdline == NULL) {
+        ret = make_cmdline(m, e);
+    }
+    if (ret == 0) {
+        ret = install_tables(m, &request.rsdp, e);
+    }
+    if (ret == 0) {
+        request.append = b->append;
+        request.cmdline = b->cmdline;
+        ret = boot_load(&request, entry, e);
+    }
+    return ret;
+}
+
+int board_dump_acpi(struct machine *m, const char *dir, struct err *e)
+{
+    struct acpi_tables tables;
+    int ret;
+
+    if (!m->config->acpi) {
+        return err_set(e, EINVAL, "--dump-acpi: the machine has no ACPI (acpi=off)");
+    }
+    ret = build_acpi(m, &tables, e);
+    if (ret == 0) {
+        ret = acpi_dump(&tables, dir, e);
+        acpi_free(&tables);
+    }
+    return ret;
+}
+
+void board_cpu_help(FILE *out)
+{
+    for (size_t i = 0; i < feature_word_count; i++) {
+        for (unsigned bit = 0; bit < 32; bit++) {
+            if (feature_words[i].names[bit] != NULL) {
+                fprintf(out, "%s\n", feature_words[i].names[bit]);
+            }
+        }
+    }
+}

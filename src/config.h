@@ -1,0 +1,67 @@
+/*
+ * The command line as a value. config_parse() checks what can be checked from
+ * the text alone; whether files, devices and the host fit shows when the
+ * machine is built.
+ *
+ * Locking: none; read-only after parsing.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include "src/base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* What to do; everything but ACTION_RUN prints or writes something and ends. */
+enum config_action {
+    ACTION_RUN,
+    ACTION_HELP,
+    ACTION_VERSION,
+    ACTION_DOCTOR,
+    ACTION_LIST_DEVICES,
+    ACTION_DEVICE_HELP, /* the device is config.help_topic */
+    ACTION_LIST_MACHINES,
+    ACTION_LIST_TRACE,
+    ACTION_LIST_CPU_FEATURES,
+    ACTION_DESCRIBE, /* --info and --dump-acpi: build the machine, do not run it */
+};
+
+/* A growing list of strings that belong to argv. */
+struct string_list {
+    const char **items;
+    size_t count;
+};
+
+struct config {
+    enum config_action action;
+    const char *help_topic;
+    const char *kernel;
+    struct string_list initrds;
+    struct string_list appends;
+    struct string_list disks;   /* FILE[,ro]..., as typed */
+    struct string_list devices; /* NAME[,prop=value]..., as typed */
+    uint64_t memory;            /* bytes */
+    unsigned cpus;
+    const char *cpu; /* host[,-feature]... */
+    bool acpi;       /* --machine pc,acpi= */
+    const char *console;
+    const char *trace;
+    const char *trace_file;
+    uint64_t timeout_ns; /* 0: none */
+    bool no_reboot;
+    const char *dump_acpi;
+    const char *info;
+};
+
+/* 0, or -EINVAL / -ENOMEM with e set (status EXIT_USAGE). Free with config_free() in any case. */
+int config_parse(struct config *c, int argc, char **argv, struct err *e);
+void config_free(struct config *c);
+
+/* The texts of --help and --machine help. */
+void config_help(FILE *out);
+void config_machine_help(FILE *out);
+
+#endif

@@ -1,0 +1,25 @@
+# bash completion for vmm(1)
+_vmm()
+{
+    local cur prev options
+    _init_completion -s 2>/dev/null || { cur=${COMP_WORDS[COMP_CWORD]}; prev=${COMP_WORDS[COMP_CWORD-1]}; }
+    case $prev in
+        --kernel | --initrd | --disk | --trace-file | --dump-acpi)
+            compopt -o filenames 2>/dev/null
+            COMPREPLY=($(compgen -f -- "$cur"))
+            return ;;
+        --info) COMPREPLY=($(compgen -W "mtree flatview qtree irq" -- "$cur")); return ;;
+        --console) COMPREPLY=($(compgen -W "stdio null pty file: unix:" -- "$cur")); return ;;
+        --machine) COMPREPLY=($(compgen -W "pc pc,acpi=off help" -- "$cur")); return ;;
+        --cpu) COMPREPLY=($(compgen -W "host help" -- "$cur")); return ;;
+        --device)
+            COMPREPLY=($(compgen -W "help $(vmm --device help 2>/dev/null | cut -d' ' -f1)" -- "$cur"))
+            return ;;
+        --trace)
+            COMPREPLY=($(compgen -W "help $(vmm --trace help 2>/dev/null | cut -d' ' -f1)" -- "$cur"))
+            return ;;
+    esac
+    options=$(vmm --help 2>/dev/null | sed -n 's/^  \(--[a-z-]*\).*/\1/p')
+    COMPREPLY=($(compgen -W "$options" -- "$cur"))
+}
+complete -F _vmm vmm
