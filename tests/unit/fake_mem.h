@@ -13,6 +13,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A sanitizer watches: everything is slow, and it takes SIGSEGV for itself. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
 #define FAKE_IO_BYTES 64
 #define FAKE_IO_CALLS 64
 
