@@ -20,4 +20,10 @@ struct chardev {
     const struct chardev_ops *ops;
 };
 
+/* The kinds. path: what follows the colon. All return NULL with e set on failure. */
+struct chardev *stdio_open(struct loop *loop, const struct chardev_escape *escape, struct err *e);
+struct chardev *file_open(struct loop *loop, const char *path, struct err *e);
+struct chardev *pty_open(struct loop *loop, struct err *e);
+struct chardev *unix_open(struct loop *loop, const char *path, struct err *e);
+
 #endif

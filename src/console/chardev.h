@@ -3,15 +3,23 @@
  * file, pty, unix socket behind one interface, with the Ctrl-A escapes on
  * stdio.
  *
- * Input is pulled: a back end reads from its descriptor only while the front
- * end has room, so a paste at full speed waits in the kernel and nothing is
- * lost. Output is buffered (4 KiB) and written when a line ends, when the
- * buffer is half full, or a few milliseconds after the first byte; when the
- * reader is slow, chardev_write() takes less than it was given and the front
- * end is told (writable) once there is room.
+ * Input: at most 4 KiB are read ahead, so that the Ctrl-A keys work while the
+ * guest does not read; beyond that a paste waits in the kernel until the front
+ * end has room, and nothing is lost. The end of input ends input only.
  *
- * Locking: chardev_write from any thread (internal lock). Front-end callbacks run
- * on the loop's thread with no lock held.
+ * Output is buffered (4 KiB) and written when a line ends, when the buffer is
+ * half full, or 5 ms of machine time after the first byte; who pauses the clock
+ * calls chardev_flush(). When the reader is slow, chardev_write() takes less
+ * than it was given and the front end is told (writable) once there is room.
+ * Output that nobody can take any more (a closed pipe, no client, a full disk)
+ * is dropped and the guest goes on.
+ *
+ * Ctrl-A keys are looked for only if stdin is a terminal, so that a pipe into
+ * stdin carries every byte as it is.
+ *
+ * Locking: chardev_write, chardev_accept_input and chardev_flush from any thread
+ * (internal lock). The rest is for the loop's thread, or while it does not run.
+ * Front-end callbacks run on the loop's thread with no lock held.
  */
 #ifndef CONSOLE_CHARDEV_H
 #define CONSOLE_CHARDEV_H
@@ -45,31 +53,40 @@ struct chardev_escape {
 
 /*
  * spec: stdio | null | file:PATH | pty | unix:PATH. -EINVAL for anything else
- * (hint: the nearest). The terminal is put into raw mode here and restored by
- * chardev_free(), at exit, and on a fatal signal. escape is copied; it is used by stdio only.
- * Opening "pty" prints the name of the other end on stderr. "unix:" listens; one client at a time.
+ * (hint: the nearest). A terminal on stdin is put into raw mode here and
+ * restored by chardev_free(), at exit, and on a fatal signal. escape is copied;
+ * it is used by stdio only; NULL: Ctrl-A is an ordinary byte. Opening "pty"
+ * prints the name of the other end on stderr. "unix:" listens and serves one
+ * client at a time, others wait; a socket file that nobody listens on is
+ * replaced, any other file is not. Ignores SIGPIPE for the process. NULL with e
+ * set on failure.
  */
 struct chardev *chardev_open(const char *spec, struct loop *loop,
                              const struct chardev_escape *escape, struct err *e);
 
 /* Flush what can be written without waiting for ever (at most 1 s in all), restore the terminal,
- * free. */
+ * free. NULL is allowed. */
 void chardev_free(struct chardev *c);
 
-/* NULL frontend detaches. */
+/* frontend is borrowed until another is attached; NULL detaches. */
 void chardev_attach(struct chardev *c, const struct chardev_frontend *frontend);
 
-/* Take up to len bytes for output; returns how many were taken (0: full). Never blocks for long. */
+/* Take up to len bytes for output; returns how many were taken (0: full). Does not wait. */
 size_t chardev_write(struct chardev *c, const uint8_t *data, size_t len);
 
-/* The front end has room again: resume reading input. Any thread. */
+/* The front end has room again: resume its input. Cheap when none waits. */
 void chardev_accept_input(struct chardev *c);
 
-/* Write out what is buffered now, as far as the reader takes it. Any thread. */
+/* Write out what is buffered now, as far as the reader takes it. */
 void chardev_flush(struct chardev *c);
 
-/* Restore the terminal at once; async-signal-safe. Installed for fatal signals by chardev_open().
- */
+/* Restore the terminal at once; async-signal-safe. Done on fatal signals by itself. */
 void chardev_restore_terminal(void);
+
+/*
+ * For the start of main(): put something inert where descriptors 0, 1 or 2 are
+ * closed, so that no file opened later becomes stdin or stdout by its number.
+ */
+void chardev_reserve_stdio(void);
 
 #endif

@@ -1,0 +1,289 @@
+/*
+ * Fakes for unit tests: see fakes.h.
+ */
+#include "tests/unit/fakes.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define IO_PORTS 0x10000
+
+/* --- clock ------------------------------------------------------------ */
+
+static uint64_t fake_host_ns(void *opaque)
+{
+    struct fake_clock *c = opaque;
+    return atomic_load(&c->ns);
+}
+
+static uint64_t fake_host_realtime_ns(void *opaque)
+{
+    struct fake_clock *c = opaque;
+    return atomic_load(&c->realtime_ns);
+}
+
+void fake_clock_init(struct fake_clock *c)
+{
+    clock_init(&c->clock);
+    c->clock.host_ns = fake_host_ns;
+    c->clock.host_realtime_ns = fake_host_realtime_ns;
+    c->clock.opaque = c;
+    atomic_store(&c->ns, FAKE_START_NS);
+    atomic_store(&c->realtime_ns, FAKE_START_REALTIME_NS);
+}
+
+void fake_clock_advance(struct fake_clock *c, uint64_t ns)
+{
+    atomic_fetch_add(&c->ns, ns);
+    atomic_fetch_add(&c->realtime_ns, ns);
+}
+
+/* --- interrupts ------------------------------------------------------- */
+
+static void record_level(void *opaque, unsigned gsi, bool level)
+{
+    struct fake_irqs *f = opaque;
+    atomic_fetch_add(&f->calls[gsi], 1);
+    if (!atomic_exchange(&f->level[gsi], level) && level) {
+        atomic_fetch_add(&f->raised[gsi], 1);
+    }
+}
+
+static void record_pulse(void *opaque, unsigned gsi, bool level)
+{
+    struct fake_irqs *f = opaque;
+    atomic_fetch_add(&f->pulses[gsi], level);
+}
+
+struct irq fake_irq(struct fake_irqs *f, unsigned gsi)
+{
+    cr_assert(gsi < FAKE_GSIS);
+    return (struct irq){.set = record_level, .opaque = f, .n = gsi};
+}
+
+/* --- character back end ----------------------------------------------- */
+
+static void fake_chardev_free(struct chardev *c)
+{
+    (void)c; /* belongs to the test */
+}
+
+static void fake_chardev_attach(struct chardev *c, const struct chardev_frontend *frontend)
+{
+    ((struct fake_chardev *)c)->frontend = frontend;
+}
+
+static size_t fake_chardev_write(struct chardev *c, const uint8_t *data, size_t len)
+{
+    struct fake_chardev *f = (struct fake_chardev *)c;
+    size_t n = len < f->room ? len : f->room;
+    cr_assert(n <= sizeof(f->out) - f->out_len, "more output than the fake can hold");
+    memcpy(f->out + f->out_len, data, n);
+    f->out_len += n;
+    f->room -= f->room == SIZE_MAX ? 0 : n;
+    f->short_write = n < len;
+    return n;
+}
+
+static void fake_chardev_accept_input(struct chardev *c)
+{
+    ((struct fake_chardev *)c)->accepts++;
+}
+
+static void fake_chardev_flush(struct chardev *c)
+{
+    ((struct fake_chardev *)c)->flushes++;
+}
+
+void fake_chardev_init(struct fake_chardev *c)
+{
+    static const struct chardev_ops ops = {
+        .free = fake_chardev_free,
+        .attach = fake_chardev_attach,
+        .write = fake_chardev_write,
+        .accept_input = fake_chardev_accept_input,
+        .flush = fake_chardev_flush,
+    };
+    memset(c, 0, sizeof(*c));
+    c->chardev.ops = &ops;
+    c->room = SIZE_MAX;
+}
+
+void fake_chardev_feed(struct fake_chardev *c, const void *data, size_t len)
+{
+    cr_assert_eq(c->in_len, 0, "earlier input still waits");
+    c->in = data;
+    c->in_len = len;
+    fake_chardev_pump(c);
+}
+
+size_t fake_chardev_pump(struct fake_chardev *c)
+{
+    while (c->frontend != NULL && c->in_len > 0) {
+        size_t n = c->frontend->can_receive(c->frontend->opaque);
+        n = n < c->in_len ? n : c->in_len;
+        if (n == 0) {
+            break;
+        }
+        const uint8_t *data = c->in;
+        c->in += n;
+        c->in_len -= n;
+        c->frontend->receive(c->frontend->opaque, data, n);
+    }
+    return c->in_len;
+}
+
+void fake_chardev_set_room(struct fake_chardev *c, size_t n)
+{
+    c->room = n;
+    if (c->short_write && c->frontend != NULL && c->frontend->writable != NULL) {
+        c->short_write = false;
+        c->frontend->writable(c->frontend->opaque);
+    }
+}
+
+/* --- machine ---------------------------------------------------------- */
+
+static struct irq machine_irq(void *opaque, unsigned gsi)
+{
+    struct fake_machine *m = opaque;
+    return gsi < FAKE_GSIS ? fake_irq(&m->irqs, gsi) : (struct irq){0};
+}
+
+static int machine_irq_edge_get(void *opaque, unsigned gsi, struct irq_edge *out, struct err *e)
+{
+    struct fake_machine *m = opaque;
+    (void)e;
+    cr_assert(gsi < FAKE_GSIS);
+    *out = (struct irq_edge){.fd = -1, .irq = {.set = record_pulse, .opaque = &m->irqs, .n = gsi}};
+    atomic_fetch_add(&m->irqs.edges_out, 1);
+    return 0;
+}
+
+static void machine_irq_edge_put(void *opaque, unsigned gsi, struct irq_edge *edge)
+{
+    struct fake_machine *m = opaque;
+    (void)gsi;
+    *edge = (struct irq_edge){.fd = -1};
+    atomic_fetch_sub(&m->irqs.edges_out, 1);
+}
+
+static void machine_event(void *opaque, enum machine_event event, int value)
+{
+    struct fake_machine *m = opaque;
+    if (m->event_count < FAKE_EVENTS_MAX) {
+        m->events[m->event_count].event = event;
+        m->events[m->event_count].value = value;
+    }
+    m->event_count++;
+}
+
+static void make_address_spaces(struct fake_machine *m)
+{
+    m->topo = topology_new();
+    cr_assert_not_null(m->topo);
+    region_init_container(&m->mem_root, m->topo, "memory", REGION_ALL);
+    region_init_container(&m->io_root, m->topo, "io", IO_PORTS);
+    if (m->ram_size > 0) {
+        m->ram = aligned_alloc(4096, m->ram_size);
+        cr_assert_not_null(m->ram);
+        memset(m->ram, 0, m->ram_size);
+        region_init_ram(&m->ram_region, m->topo, "ram", m->ram_size, m->ram);
+        cr_assert_eq(region_add(&m->mem_root, 0, &m->ram_region, 0), 0);
+    }
+    m->mem = aspace_new(m->topo, "memory", &m->mem_root);
+    m->io = aspace_new(m->topo, "io", &m->io_root);
+    cr_assert(m->mem != NULL && m->io != NULL);
+}
+
+void fake_machine_init(struct fake_machine *m, unsigned ram_mib)
+{
+    memset(m, 0, sizeof(*m));
+    m->ram_size = (uint64_t)ram_mib << 20;
+    make_address_spaces(m);
+    fake_clock_init(&m->clock);
+    fake_chardev_init(&m->console);
+    m->loop = loop_new(&m->clock.clock, NULL);
+    cr_assert_not_null(m->loop);
+    m->env = (struct device_env){
+        .topo = m->topo,
+        .mem = m->mem,
+        .mem_root = &m->mem_root,
+        .io = m->io,
+        .io_root = &m->io_root,
+        .loop = m->loop,
+        .clock = &m->clock.clock,
+        .console = &m->console.chardev,
+        .low_ram = m->ram_size,
+        .irq = machine_irq,
+        .irq_edge_get = machine_irq_edge_get,
+        .irq_edge_put = machine_irq_edge_put,
+        .event = machine_event,
+        .opaque = m,
+    };
+}
+
+void fake_machine_free(struct fake_machine *m)
+{
+    cr_assert_eq(m->irqs.edges_out, 0, "a device kept an edge source");
+    loop_free(m->loop);
+    aspace_free(m->mem);
+    aspace_free(m->io);
+    if (m->ram != NULL) {
+        region_fini(&m->ram_region);
+    }
+    region_fini(&m->mem_root);
+    region_fini(&m->io_root);
+    topology_free(m->topo);
+    free(m->ram);
+}
+
+struct device *fake_device_of(struct fake_machine *m, const struct device_class *cls,
+                              const char *props)
+{
+    char text[512];
+    snprintf(text, sizeof(text), "%s%s%s", cls->name, props != NULL ? "," : "",
+             props != NULL ? props : "");
+    struct err e = ERR_INIT;
+    struct opt_list list;
+    cr_assert_eq(opt_list_parse(&list, text, &e), 0, "%s", e.what);
+    struct device *d = device_new(cls, cls->name, &m->env, &e);
+    cr_assert_not_null(d, "%s", e.what);
+    for (size_t i = 0; i < list.count; i++) {
+        cr_assert_eq(device_set(d, list.opts[i].key, list.opts[i].value, &e), 0, "%s", e.what);
+    }
+    opt_list_free(&list);
+    cr_assert_eq(device_realize(d, &e), 0, "%s", e.what);
+    return d;
+}
+
+struct device *fake_device(struct fake_machine *m, const char *name, const char *props)
+{
+    struct err e = ERR_INIT;
+    const struct device_class *cls = device_class_find(name, &e);
+    cr_assert_not_null(cls, "%s", e.what);
+    return fake_device_of(m, cls, props);
+}
+
+uint64_t fake_read(struct aspace *as, uint64_t addr, unsigned size)
+{
+    uint8_t bytes[8] = {0};
+    cr_assert(size <= sizeof(bytes));
+    aspace_read(as, addr, bytes, size);
+    uint64_t value = 0;
+    for (unsigned i = size; i > 0; i--) {
+        value = value << 8 | bytes[i - 1];
+    }
+    return value;
+}
+
+void fake_write(struct aspace *as, uint64_t addr, uint64_t value, unsigned size)
+{
+    uint8_t bytes[8];
+    cr_assert(size <= sizeof(bytes));
+    for (unsigned i = 0; i < size; i++) {
+        bytes[i] = (uint8_t)(value >> (8 * i));
+    }
+    aspace_write(as, addr, bytes, size);
+}
