@@ -1,7 +1,7 @@
 /*
  * What the files of src/mem share; nobody else includes it.
  *
- * Locking: all fields are the topology lock's, but for the atomic ones.
+ * Locking: all fields are the topology lock's, but for the atomic ones and the list of readers.
  */
 #ifndef MEM_INTERNAL_H
 #define MEM_INTERNAL_H
@@ -23,9 +23,10 @@ struct topology {
     struct aspace *aspaces;
     uint64_t mark; /* number of the last search through regions */
 
-    struct mem_reader *readers;
-    struct flatview *retired; /* replaced views that a reader may still use */
-    _Atomic uint64_t epoch;   /* one more with each replaced view; starts at 1 */
+    pthread_mutex_t readers_lock;
+    struct mem_reader *readers; /* under readers_lock */
+    struct flatview *retired;   /* replaced views that a reader may still use */
+    _Atomic uint64_t epoch;     /* one more with each replaced view; starts at 1 */
 };
 
 struct aspace {

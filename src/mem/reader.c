@@ -19,7 +19,10 @@
  * leaves the rest to later ones; without an online reader it frees at once. And
  * these are plain C11 atomics without fences, which ThreadSanitizer can check.
  *
- * Locking: the lists are the topology lock's; slots and epoch are atomic.
+ * Locking: the list of readers has a lock of its own, the innermost, so that a
+ * thread may join or leave while another that waits for it is in a transaction
+ * (realizing a device with an I/O thread). The retired views are the topology
+ * lock's; slots and epoch are atomic.
  */
 #include "src/mem/internal.h"
 
@@ -27,25 +30,29 @@ void mem_reader_register(struct mem_reader *r, struct topology *t)
 {
     atomic_init(&r->epoch, 0);
     r->topo = t;
-    pthread_mutex_lock(&t->lock);
+    pthread_mutex_lock(&t->readers_lock);
     r->next = t->readers;
     t->readers = r;
-    pthread_mutex_unlock(&t->lock);
+    pthread_mutex_unlock(&t->readers_lock);
 }
 
 void mem_reader_unregister(struct mem_reader *r)
 {
     struct topology *t = r->topo;
 
-    pthread_mutex_lock(&t->lock);
+    pthread_mutex_lock(&t->readers_lock);
     for (struct mem_reader **at = &t->readers; *at != NULL; at = &(*at)->next) {
         if (*at == r) {
             *at = r->next;
             break;
         }
     }
-    reader_reclaim(t);
-    pthread_mutex_unlock(&t->lock);
+    pthread_mutex_unlock(&t->readers_lock);
+    /* Whoever is in a transaction now reclaims at its end. */
+    if (pthread_mutex_trylock(&t->lock) == 0) {
+        reader_reclaim(t);
+        pthread_mutex_unlock(&t->lock);
+    }
 }
 
 void mem_reader_online(struct mem_reader *r)
@@ -66,16 +73,18 @@ void reader_retire(struct topology *t, struct flatview *v)
 }
 
 /* The lowest slot of an online reader. */
-static uint64_t oldest_reader(const struct topology *t)
+static uint64_t oldest_reader(struct topology *t)
 {
     uint64_t oldest = UINT64_MAX;
 
+    pthread_mutex_lock(&t->readers_lock);
     for (struct mem_reader *r = t->readers; r != NULL; r = r->next) {
         uint64_t epoch = atomic_load(&r->epoch);
         if (epoch != 0 && epoch < oldest) {
             oldest = epoch;
         }
     }
+    pthread_mutex_unlock(&t->readers_lock);
     return oldest;
 }
 

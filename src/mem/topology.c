@@ -21,6 +21,7 @@ struct topology *topology_new(void)
     pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
     pthread_mutex_init(&t->lock, &attr);
     pthread_mutexattr_destroy(&attr);
+    pthread_mutex_init(&t->readers_lock, NULL);
     atomic_init(&t->epoch, 1);
     return t;
 }
@@ -32,6 +33,7 @@ void topology_free(struct topology *t)
     }
     assert(t->depth == 0 && t->aspaces == NULL && t->readers == NULL);
     reader_reclaim(t);
+    pthread_mutex_destroy(&t->readers_lock);
     pthread_mutex_destroy(&t->lock);
     free(t);
 }

@@ -112,6 +112,27 @@ Test(mem_reader, going_online_again_lets_the_old_go)
 
 /* --- threads ---------------------------------------------------------- */
 
+static void *join_and_leave(void *opaque)
+{
+    struct mem_reader *r = opaque;
+
+    mem_reader_register(r, topo);
+    mem_reader_unregister(r);
+    return NULL;
+}
+
+/* An I/O thread does so while the thread that made it realizes a device, in a transaction. */
+Test(mem_reader, joining_and_leaving_do_not_wait_for_a_transaction, .timeout = 10)
+{
+    struct mem_reader r;
+    pthread_t thread;
+
+    topology_begin(topo);
+    cr_assert_eq(pthread_create(&thread, NULL, join_and_leave, &r), 0);
+    pthread_join(thread, NULL);
+    topology_commit(topo);
+}
+
 #ifdef SANITIZED
 #define ROUNDS 300
 #else
