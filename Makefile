@@ -32,6 +32,7 @@ LDLIBS   += -lpthread
 
 SAN_FLAGS_asan := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN_FLAGS_tsan := -fsanitize=thread -fno-omit-frame-pointer
+SAN_ENV_tsan   := TSAN_OPTIONS=halt_on_error=1
 CFLAGS  += $(SAN_FLAGS_$(SAN))
 LDFLAGS += $(SAN_FLAGS_$(SAN))
 ifeq ($(SAN),)
@@ -96,7 +97,7 @@ vmm: $(BUILD)/vmm
 # Criterion finds its tests by their section, which --gc-sections would drop.
 $(BUILD)/tests/unit/unit: $(UNIT_OBJ) $(BUILD)/libvmm.a
 	$(if $(Q),@echo "  LD      $@")
-	$(Q)$(CC) $(LDFLAGS) -Wl,--no-gc-sections -o $@ $^ $(LDLIBS) -lcriterion
+	$(Q)$(CC) $(LDFLAGS) -Wl,--no-gc-sections -rdynamic -o $@ $^ $(LDLIBS) -lcriterion
 
 $(BENCHES): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libvmm.a
 	$(if $(Q),@echo "  LD      $@")
@@ -109,7 +110,7 @@ $(BENCHES): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libvmm.a
 check:
 	$(Q)tools/check
 check-unit: $(BUILD)/tests/unit/unit
-	$(Q)$(BUILD)/tests/unit/unit --jobs 2 --short-filename $(UNIT_ARGS)
+	$(Q)$(SAN_ENV_$(SAN)) $(BUILD)/tests/unit/unit --jobs 2 --short-filename $(UNIT_ARGS)
 check-boot: all guests
 	$(Q)tests/boot/run
 check-lab: all guests

@@ -21,7 +21,7 @@
 
 #define FLATVIEW_MAX_RANGES 1000000u /* also of posted writes */
 #define FLATVIEW_MAX_VISITS                                                                        \
-    (4u * FLATVIEW_MAX_RANGES)                         /* regions looked at, again by each alias   \
+    (2u * FLATVIEW_MAX_RANGES)                         /* regions looked at, again by each alias   \
                                                         */
 #define FLATVIEW_MAX_STEPS (32u * FLATVIEW_MAX_RANGES) /* pieces handled while overlaying */
 #define FLATVIEW_MAX_DEPTH 64u                         /* containers and aliases in one another */

@@ -239,10 +239,14 @@ Test(mem_reader, vcpus_move_devices_from_callbacks_without_deadlock, .timeout = 
     region_set_size(&box, 2 * REGIONS * STRIDE);
     for (unsigned i = 0; i < 3; i++) {
         io[i].on_call = move_self;
+    }
+    for (unsigned i = 0; i < 3; i++) {
         pthread_create(&threads[i], NULL, run_vcpu, &io[i]);
     }
     for (unsigned i = 0; i < 3; i++) {
         pthread_join(threads[i], NULL);
+    }
+    for (unsigned i = 0; i < 3; i++) {
         cr_assert_gt(io[i].call_count, 0);
         cr_assert_eq(io[i].guard.refused, 0);
     }
