@@ -119,7 +119,9 @@ static bool handle_system_event(struct vcpu *v)
 
 static bool handle_shutdown(struct vcpu *v)
 {
-    crash(v, EXIT_CRASH, "triple fault: an exception in the double-fault handler, or no handler");
+    crash(
+        v, EXIT_CRASH,
+        "triple fault: an exception that could be delivered neither itself nor as a double fault");
     return false;
 }
 

@@ -125,6 +125,13 @@ static void replay(const struct coalesced *c, const struct kvm_coalesced_mmio *w
     }
 }
 
+/* Is there an entry at first? Indices that are none say no. */
+static bool entry_waits(struct kvm_coalesced_mmio_ring *ring, uint32_t first)
+{
+    uint32_t last = __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE);
+    return first != last && first < RING_ENTRIES && last < RING_ENTRIES;
+}
+
 /*
  * KVM adds at `last`, we take at `first`. An entry is given back only after its
  * write was carried out, so that a vCPU that finds the ring empty knows that
@@ -133,13 +140,12 @@ static void replay(const struct coalesced *c, const struct kvm_coalesced_mmio *w
 void coalesced_drain(struct coalesced *c)
 {
     struct kvm_coalesced_mmio_ring *ring = c->ring;
-    if (ring == NULL || __atomic_load_n(&ring->first, __ATOMIC_ACQUIRE) ==
-                            __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE)) {
+    if (ring == NULL || !entry_waits(ring, __atomic_load_n(&ring->first, __ATOMIC_ACQUIRE))) {
         return;
     }
     pthread_mutex_lock(&c->lock);
     uint32_t first = ring->first;
-    while (first < RING_ENTRIES && first != __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE)) {
+    while (entry_waits(ring, first)) {
         replay(c, &ring->coalesced_mmio[first]);
         first = (first + 1) % RING_ENTRIES;
         __atomic_store_n(&ring->first, first, __ATOMIC_RELEASE);
