@@ -78,14 +78,33 @@ static struct chardev *unknown_kind(const char *spec, struct err *e)
     return NULL;
 }
 
+/* What follows "kind:" in spec, if there is something; else NULL. */
+static const char *path_of(const char *spec, const char *kind)
+{
+    size_t len = strlen(kind);
+    bool has_path = strncmp(spec, kind, len) == 0 && spec[len] == ':' && spec[len + 1] != '\0';
+    return has_path ? spec + len + 1 : NULL;
+}
+
 struct chardev *chardev_open(const char *spec, struct loop *loop,
                              const struct chardev_escape *escape, struct err *e)
 {
-    (void)loop;
-    (void)escape;
+    const char *path;
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write() */
+    if (strcmp(spec, "stdio") == 0) {
+        return stdio_open(loop, escape, e);
+    }
     if (strcmp(spec, "null") == 0) {
         return null_open(e);
+    }
+    if (strcmp(spec, "pty") == 0) {
+        return pty_open(loop, e);
+    }
+    if ((path = path_of(spec, "file")) != NULL) {
+        return file_open(loop, path, e);
+    }
+    if ((path = path_of(spec, "unix")) != NULL) {
+        return unix_open(loop, path, e);
     }
     return unknown_kind(spec, e);
 }
