@@ -1,0 +1,124 @@
+/* The MP table as a guest finds and walks it, and the virtio-mmio parameters. */
+#include "src/arch/x86/map.h"
+#include "src/arch/x86/mptable.h"
+#include "src/base/le.h"
+#include "tests/unit/fakes.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static struct fake_machine m;
+
+static void start(void)
+{
+    fake_machine_init(&m, 1);
+}
+
+static void stop(void)
+{
+    fake_machine_free(&m);
+}
+
+TestSuite(mptable, .init = start, .fini = stop);
+
+static uint8_t sum(const uint8_t *p, size_t n)
+{
+    uint8_t s = 0;
+    while (n-- > 0) {
+        s = (uint8_t)(s + *p++);
+    }
+    return s;
+}
+
+/* Search the BIOS area for the floating pointer; the table behind it. */
+static const uint8_t *find_table(void)
+{
+    for (uint64_t gpa = 0xf0000; gpa < 0x100000; gpa += 16) {
+        const uint8_t *p = m.ram + gpa;
+        if (memcmp(p, "_MP_", 4) == 0) {
+            cr_assert_eq(sum(p, p[8] * 16U), 0);
+            cr_assert_eq(p[9], 4);
+            const uint8_t *table = m.ram + get_le32(p + 4);
+            cr_assert_arr_eq(table, "PCMP", 4);
+            cr_assert_eq(sum(table, get_le16(table + 4)), 0);
+            cr_expect_eq(get_le32(table + 36), 0xfee00000);
+            return table;
+        }
+    }
+    cr_assert_fail("no floating pointer");
+    return NULL;
+}
+
+struct counts {
+    unsigned of[5];
+    uint8_t last_cpu;
+    uint8_t ioapic_id;
+    unsigned boot_cpus;
+};
+
+static struct counts walk(const uint8_t *table)
+{
+    static const uint8_t sizes[] = {20, 8, 8, 8, 8};
+    struct counts c = {0};
+    const uint8_t *p = table + 44;
+    for (unsigned i = 0; i < get_le16(table + 34); i++) {
+        cr_assert_lt(p[0], 5);
+        c.of[p[0]]++;
+        if (p[0] == 0) {
+            c.last_cpu = p[1];
+            c.boot_cpus += (p[3] & 2) != 0;
+        } else if (p[0] == 2) {
+            c.ioapic_id = p[1];
+            cr_expect_eq(get_le32(p + 4), 0xfec00000);
+        } else if (p[0] == 3) {
+            cr_expect_eq(p[5], p[7], "ISA irq n is pin n");
+            cr_expect_eq(p[6], c.ioapic_id);
+        }
+        p += sizes[p[0]];
+    }
+    cr_expect_eq(p, table + get_le16(table + 4));
+    return c;
+}
+
+Test(mptable, cpus_and_interrupts)
+{
+    cr_assert_eq(mptable_install(m.mem, 4, NULL), 0);
+    const struct counts c = walk(find_table());
+    cr_expect_eq(c.of[0], 4);
+    cr_expect_eq(c.boot_cpus, 1);
+    cr_expect_eq(c.of[1], 1);
+    cr_expect_eq(c.of[2], 1);
+    cr_expect_eq(c.of[3], 16);
+    cr_expect_eq(c.of[4], 2);
+    cr_expect_gt(c.ioapic_id, c.last_cpu);
+}
+
+Test(mptable, most_cpus)
+{
+    struct err e = ERR_INIT;
+    cr_assert_eq(mptable_install(m.mem, MPTABLE_MAX_CPUS, &e), 0);
+    const struct counts c = walk(find_table());
+    cr_expect_eq(c.last_cpu, MPTABLE_MAX_CPUS - 1);
+    cr_expect_eq(c.ioapic_id, MPTABLE_MAX_CPUS);
+    cr_expect_lt(mptable_install(m.mem, MPTABLE_MAX_CPUS + 1, &e), 0);
+    cr_expect(strstr(e.hint, "acpi=off") != NULL);
+}
+
+Test(mptable, virtio_irqs_are_no_other_devices)
+{
+    for (unsigned slot = 0; slot < PC_VIRTIO_SLOTS; slot++) {
+        const unsigned irq = mptable_virtio_irq(slot);
+        cr_expect_lt(irq, 16);
+        cr_expect(irq > 4 && irq != PC_GSI_RTC && irq != 13, "slot %u irq %u", slot, irq);
+        cr_expect(slot == 0 || slot > 8 || irq != mptable_virtio_irq(slot - 1));
+    }
+}
+
+Test(mptable, virtio_parameters)
+{
+    char text[VIRTIO_PARAM_SIZE];
+    mptable_virtio_param(text, 0);
+    cr_expect_str_eq(text, "virtio_mmio.device=512@0xfeb00000:5");
+    mptable_virtio_param(text, PC_VIRTIO_SLOTS - 1);
+    cr_expect_str_eq(text, "virtio_mmio.device=512@0xfeb02e00:11");
+}
