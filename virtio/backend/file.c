@@ -51,7 +51,7 @@ static int open_error(const char *path, bool readonly, int code, struct err *e)
     if (code == ENOENT) {
         err_hint(e, "truncate -s 1G FILE makes an empty disk of 1 GiB");
     } else if (!readonly && (code == EACCES || code == EPERM || code == EROFS) &&
-               access(path, R_OK) == 0) {
+               faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0) {
         err_hint(e, "it can be read: add ',ro' for a read-only disk");
     }
     return ret;
