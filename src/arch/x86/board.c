@@ -11,6 +11,7 @@
 #include "src/arch/x86/map.h"
 #include "src/arch/x86/memmap.h"
 #include "src/arch/x86/mptable.h"
+#include "src/mem/dma.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -256,6 +257,24 @@ static int build_acpi(const struct machine *m, struct acpi_tables *t, struct err
     return acpi_build(t, &config, e);
 }
 
+/*
+ * There is no firmware, but Linux on a hardware-reduced ACPI machine reboots by
+ * jumping to it in real mode (arch/x86/kernel/reboot.c: BOOT_EFI, which fails,
+ * then BOOT_BIOS). This much of it there is.
+ */
+static int install_reset_vector(struct machine *m, struct err *e)
+{
+    static const uint8_t code[] = {
+        0xb0, 0xfe,              /* mov al, 0xfe */
+        0xe6, PC_PORT_I8042_CMD, /* out 0x64, al: reset */
+        0xf4,                    /* hlt */
+        0xeb, 0xfd,              /* jmp to the hlt */
+    };
+    int ret = dma_write(m->mem, PC_RESET_GPA, code, sizeof(code));
+
+    return ret < 0 ? err_set(e, -ret, "no guest memory for the reset vector") : 0;
+}
+
 /* The tables that say what the machine has; *rsdp is 0 without ACPI. */
 static int install_tables(struct machine *m, uint64_t *rsdp, struct err *e)
 {
@@ -291,6 +310,9 @@ int board_load(struct machine *m, struct boot_entry *entry, struct err *e)
 
     if (b->cmdline == NULL) {
         ret = make_cmdline(m, e);
+    }
+    if (ret == 0) {
+        ret = install_reset_vector(m, e);
     }
     if (ret == 0) {
         ret = install_tables(m, &request.rsdp, e);

@@ -20,6 +20,7 @@
 #define PC_ACPI_END        0x00100000ULL
 #define PC_MPTABLE_GPA     0x000f0000ULL /* MP table where there is no ACPI, up to 1 MiB */
 #define PC_MPTABLE_END     0x00100000ULL
+#define PC_RESET_GPA       0x000ffff0ULL /* F000:FFF0, where firmware would be entered */
 #define PC_KERNEL_GPA      0x00100000ULL
 
 /* --- guest-physical memory: devices --- */
