@@ -118,15 +118,16 @@ static int set_device(struct config *c, const char *value, struct err *e)
 
 static int set_machine_prop(struct config *c, const struct opt *o, struct err *e)
 {
-    if (strcmp(o->key, "acpi") == 0) {
-        if (o->value == NULL) {
-            return err_set(e, EINVAL, "acpi wants on or off");
-        }
-        return opt_bool(o->value, &c->acpi, e);
+    if (strcmp(o->key, "acpi") != 0) {
+        err_set(e, EINVAL, "machine pc has no property '%s'", o->key);
+        err_hint(e, "it has: acpi=on|off");
+        return -EINVAL;
     }
-    err_set(e, EINVAL, "machine pc has no property '%s'", o->key);
-    err_hint(e, "it has: acpi=on|off");
-    return -EINVAL;
+    if (opt_bool(o->value ? o->value : "", &c->acpi, e) < 0) {
+        err_prefix(e, "acpi");
+        return -EINVAL;
+    }
+    return 0;
 }
 
 static int set_machine(struct config *c, const char *value, struct err *e)
