@@ -37,7 +37,7 @@ static void features_entered(struct virtio_device *v)
     }
 }
 
-static void start_queues(struct virtio_device *v);
+static void driver_is_up(struct virtio_device *v);
 
 /*
  * The handshake, in the order its steps are taken: a bit may be added when all
@@ -54,7 +54,7 @@ static const struct step {
     {VIRTIO_ACKNOWLEDGE, 0, "ACKNOWLEDGE", NULL, NULL},
     {VIRTIO_DRIVER, VIRTIO_ACKNOWLEDGE, "DRIVER", NULL, NULL},
     {VIRTIO_FEATURES_OK, VIRTIO_DRIVER, "FEATURES_OK", features_allowed, features_entered},
-    {VIRTIO_DRIVER_OK, VIRTIO_FEATURES_OK, "DRIVER_OK", NULL, start_queues},
+    {VIRTIO_DRIVER_OK, VIRTIO_FEATURES_OK, "DRIVER_OK", NULL, driver_is_up},
     {VIRTIO_FAILED, 0, "FAILED", NULL, NULL},
 };
 
@@ -210,10 +210,18 @@ static void start_queues(struct virtio_device *v)
 {
     topology_begin(v->dev.env->topo);
     for (unsigned i = 0; i < v->vcls->queues; i++) {
-        mark_running(&v->queues[i], v->queues[i].ready);
+        mark_running(&v->queues[i], v->queues[i].mapped);
     }
     topology_commit(v->dev.env->topo); /* a doorbell refused is one that exits */
     iothread_call(v->iothread, attach_queues, v);
+}
+
+static void driver_is_up(struct virtio_device *v)
+{
+    start_queues(v);
+    if ((virtio_status(v) & VIRTIO_NEEDS_RESET) != 0) {
+        v->transport->config_interrupt(v); /* of what went wrong before it could be told */
+    }
 }
 
 static struct virtqueue_layout initial_layout(const struct virtio_device *v)
@@ -239,9 +247,9 @@ void virtio_queue_enable(struct virtio_queue *q)
         guest_error(&v->dev.guest_errors, "%s: queue %u cannot be used: %s", v->dev.id, q->index,
                     q->ring.broken);
         virtio_needs_reset(v);
-        return;
     }
     q->ready = true;
+    q->mapped = ret == 0;
     if ((virtio_status(v) & VIRTIO_DRIVER_OK) != 0) {
         start_queues(v);
     }
@@ -254,6 +262,7 @@ void virtio_queue_disable(struct virtio_queue *q)
         iothread_call(q->dev->iothread, detach_queues, q->dev);
     }
     q->ready = false;
+    q->mapped = false;
 }
 
 static void stop_queues(struct virtio_device *v)
@@ -273,6 +282,7 @@ void virtio_reset(struct virtio_device *v)
     }
     for (unsigned i = 0; i < v->vcls->queues; i++) {
         v->queues[i].ready = false;
+        v->queues[i].mapped = false;
         v->queues[i].layout = initial_layout(v);
     }
     v->driver_features = 0;

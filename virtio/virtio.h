@@ -54,6 +54,7 @@ struct virtio_queue {
     /* Control path. */
     struct virtqueue_layout layout; /* as the driver wrote it */
     bool ready;                     /* QueueReady */
+    bool mapped;                    /* ready, and the ring is where it may be */
     int kick_fd;                    /* eventfd: the driver's doorbell */
     /* Both. */
     _Atomic bool running; /* chains may be taken; the control path sets it */
@@ -123,7 +124,7 @@ void virtio_write_status(struct virtio_device *v, uint32_t value);
 /* Bits 32 * word .. 32 * word + 31 of what the driver accepts. */
 void virtio_write_features(struct virtio_device *v, uint32_t word, uint32_t value);
 
-/* Take the layout and, once DRIVER_OK is set, run. Failing sets NEEDS_RESET and leaves it off. */
+/* Take the layout and, once DRIVER_OK is set, run. An impossible layout sets NEEDS_RESET. */
 void virtio_queue_enable(struct virtio_queue *q);
 /* Stop it. Waits until its requests in flight have ended. */
 void virtio_queue_disable(struct virtio_queue *q);

@@ -100,7 +100,7 @@ static int lock(const struct block_file *f, const char *path, bool readonly, str
                  strerror(errno));
         return 0;
     }
-    int ret = err_set(e, EBUSY, "disk '%s' is in use by another program", path);
+    int ret = err_set(e, EBUSY, "disk '%s' is in use already", path);
     err_hint(e, "a disk can be shared only if all of its users open it with ',ro'");
     return ret;
 }
