@@ -230,6 +230,8 @@ Test(acpi, install_needs_ram)
 
 static char dir[] = "/tmp/vmm-acpi-XXXXXX";
 
+static int run(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 static int run(const char *format, ...)
 {
     char command[PATH_MAX];
