@@ -60,7 +60,7 @@ BENCH_SRC := $(wildcard tests/bench/*.c)
 BENCHES  := $(BENCH_SRC:%.c=$(BUILD)/%)
 
 .PHONY: all help check check-unit check-boot check-lab bench bench-boot demo guests \
-        format lint asan tsan install clean FORCE
+        format lint docs check-docs asan tsan install clean FORCE
 
 all: $(if $(MAIN_OBJ),$(BUILD)/vmm) $(BUILD)/libvmm.a $(if $(SAN),,$(if $(MAIN_OBJ),vmm))
 
@@ -137,12 +137,22 @@ demo:
 
 # --- housekeeping -----------------------------------------------------------
 #: make format       clang-format in place
-#: make lint         format check, clang-tidy, cppcheck, include directions
-SOURCES = $(shell find src devices virtio tests guest-images -name '*.[ch]')
+#: make lint         format check, clang-tidy, cppcheck, include directions, check-docs
+SOURCES = $(shell find src devices virtio tests tools guest-images -name '*.[ch]')
 format:
 	$(Q)clang-format -i $(SOURCES)
-lint:
+lint: check-docs
 	$(Q)tools/lint
+
+#: make docs         docs/devices/ from the devices' tables; check-docs: is it up to date?
+DEVICE_DOCS := $(BUILD)/tools/device_docs
+$(DEVICE_DOCS): $(DEVICE_DOCS).o $(BUILD)/libvmm.a
+	$(if $(Q),@echo "  LD      $@")
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+docs: $(DEVICE_DOCS)
+	$(Q)tools/gen-device-docs $<
+check-docs: $(DEVICE_DOCS)
+	$(Q)tools/gen-device-docs --check $<
 
 #: make install      binary, man page, bash completion (DESTDIR=, PREFIX=)
 install: all
