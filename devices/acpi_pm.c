@@ -19,8 +19,9 @@ enum {
     REG_SLEEP_CONTROL,
     REG_SLEEP_STATUS,
     REG_RESET,
-    REG_COUNT,
 };
+
+#define POWER_SIZE 4 /* no access splits over the end of the three registers */
 
 #define SLEEP_TYPE(value) ((value) >> 2 & 7)
 #define SLEEP_ENABLE      0x20
@@ -103,7 +104,7 @@ static const struct reg_block acpi_pm_blocks[] = {
     },
     {
         .name = "power",
-        .size = REG_COUNT,
+        .size = POWER_SIZE,
         .regs = power_regs,
         .count = ARRAY_LEN(power_regs),
         .read = power_read,

@@ -76,10 +76,10 @@ static void reset_control_write(struct device *d, uint32_t offset, uint64_t valu
 }
 
 static const struct reg post_regs[] = {
-    {"post", 0, 1, 1, REG_RW, 0, "power-on test code; ignored"},
+    {"post", 0, 1, 1, REG_RW, 0xff, "power-on test code; ignored"},
 };
 static const struct reg delay_regs[] = {
-    {"delay", 0, 1, 1, REG_RW, 0, "alternative delay port; ignored"},
+    {"delay", 0, 1, 1, REG_RW, 0xff, "alternative delay port; ignored"},
 };
 static const struct reg port_a_regs[] = {
     {"port_a", 0, 1, 1, REG_RW, PORT_A_A20, "bit 0 rising: reset; bit 1: A20 (no effect)"},

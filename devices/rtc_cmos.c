@@ -4,6 +4,7 @@
  * Model: Motorola MC146818 data sheet; century at 0x32 and memory sizes as PC
  * firmware leaves them (there is none here). Port 0x70 selects a byte, 0x71 is
  * that byte:
+ *
  *     00-09 time and alarm    0a-0d registers A to D    0e-7f memory
  *
  * The time is the host's plus an offset that a guest changes by setting the
@@ -265,7 +266,9 @@ static int rtc_realize(struct device *d, struct err *e)
 
 static void rtc_unrealize(struct device *d)
 {
-    timer_cancel(&DEVICE_STATE(struct rtc, d)->timer);
+    struct rtc *r = DEVICE_STATE(struct rtc, d);
+    timer_cancel(&r->timer);
+    irq_set(&r->out, false);
 }
 
 /* The reset pin stops interrupts; time and memory live on a battery. */

@@ -40,7 +40,7 @@ bool rtc_running(const struct rtc *r)
 
 static uint8_t encode(const struct rtc *r, int value)
 {
-    value %= 100;
+    value = (value % 100 + 100) % 100; /* the day before 0000-01-01 is in the year -1 */
     return (uint8_t)(r->cmos[CMOS_B] & B_BINARY ? value : value / 10 << 4 | value % 10);
 }
 

@@ -289,6 +289,7 @@ static void uart_unrealize(struct device *d)
     struct uart *u = DEVICE_STATE(struct uart, d);
     uart_wire_detach(u);
     uart_posted_fini(&u->posted);
+    irq_set(&u->out, false);
 }
 
 /* Divisor, scratch and the bytes still to be sent are not the reset pin's business. */
