@@ -11,6 +11,7 @@
 #include "src/arch/x86/map.h"
 #include "src/arch/x86/memmap.h"
 #include "src/arch/x86/mptable.h"
+#include "src/boot/cmdline.h"
 #include "src/mem/dma.h"
 
 #include <errno.h>
@@ -155,36 +156,7 @@ int board_place(struct machine *m, struct device *d, struct err *e)
 
 /* --- command line -------------------------------------------------------- */
 
-/* Append " word" (or "word" to an empty string); frees and clears *text when memory is short. */
-static void add_word(char **text, const char *word)
-{
-    char *longer = NULL;
-
-    if (*text == NULL) {
-        return;
-    }
-    if (asprintf(&longer, "%s%s%s", *text, **text ? " " : "", word) < 0) {
-        longer = NULL;
-    }
-    free(*text);
-    *text = longer;
-}
-
-/* Is there a word that begins with prefix? */
-static bool has_word(const char *text, const char *prefix)
-{
-    const char *at = text;
-
-    while ((at = strstr(at, prefix)) != NULL) {
-        if (at == text || at[-1] == ' ') {
-            return true;
-        }
-        at++;
-    }
-    return false;
-}
-
-/* "FILE,ro": not a comma that is doubled because it belongs to the name. */
+/* "FILE,ro": through the parser, because a comma may belong to the name. */
 static bool disk_is_readonly(const char *text)
 {
     struct opt_list list;
@@ -205,39 +177,39 @@ static bool disk_is_readonly(const char *text)
     return ro;
 }
 
-/* What a user who typed only --kernel and --disk wants: a console, and the disk as root. */
-static void add_linux_words(const struct machine *m, char **text)
+/* Without ACPI a kernel learns of the virtio slots from its command line. */
+static char *virtio_words(const struct board *b)
 {
-    const struct config *c = m->config;
-    char param[VIRTIO_PARAM_SIZE];
+    char params[PC_VIRTIO_SLOTS][VIRTIO_PARAM_SIZE];
+    const char *words[PC_VIRTIO_SLOTS];
 
-    if (!has_word(*text, "console=")) {
-        add_word(text, "console=ttyS0");
+    for (unsigned i = 0; i < b->virtio_count; i++) {
+        mptable_virtio_param(params[i], b->virtio[i].slot);
+        words[i] = params[i];
     }
-    if (c->disks.count > 0 && c->initrds.count == 0 && *text && !has_word(*text, "root=")) {
-        add_word(text,
-                 disk_is_readonly(c->disks.items[0]) ? "root=/dev/vda ro" : "root=/dev/vda rw");
-    }
-    for (unsigned i = 0; !c->acpi && i < m->board->virtio_count; i++) {
-        mptable_virtio_param(param, m->board->virtio[i].slot);
-        add_word(text, param);
-    }
+    return cmdline_join(words, b->virtio_count);
 }
 
 static int make_cmdline(struct machine *m, struct err *e)
 {
+    const struct config *c = m->config;
     struct board *b = m->board;
+    struct cmdline_defaults defaults = {.console = "console=ttyS0"};
+    char *devices = NULL;
 
-    b->append = strdup("");
-    for (size_t i = 0; i < m->config->appends.count; i++) {
-        add_word(&b->append, m->config->appends.items[i]);
+    if (c->disks.count > 0 && c->initrds.count == 0) {
+        defaults.root =
+            disk_is_readonly(c->disks.items[0]) ? "root=/dev/vda ro" : "root=/dev/vda rw";
     }
+    if (!c->acpi && b->virtio_count > 0) {
+        devices = virtio_words(b);
+        defaults.devices = devices;
+    }
+    b->append = cmdline_join(c->appends.items, c->appends.count);
     if (b->append != NULL) {
-        b->cmdline = strdup(b->append);
+        b->cmdline = cmdline_linux(b->append, &defaults);
     }
-    if (b->cmdline != NULL) {
-        add_linux_words(m, &b->cmdline);
-    }
+    free(devices);
     return b->cmdline ? 0 : err_set(e, ENOMEM, "out of memory for the command line");
 }
 
