@@ -200,11 +200,7 @@ static int in_child(void (*fn)(void))
     pid_t pid = fork();
     cr_assert(pid >= 0);
     if (pid == 0) {
-        struct clock c;
-        clock_init(&c);
-        if (chardev_open("stdio", loop_new(&c, NULL), NULL, NULL) == NULL || !terminal_is_raw()) {
-            _exit(99);
-        }
+        open_stdio(true);
         fn();
         _exit(98);
     }
@@ -278,12 +274,8 @@ static int tell_parent;
 static void obey_signals(void)
 {
     sigset_t none;
-    struct clock c;
     sigemptyset(&none);
-    clock_init(&c);
-    if (chardev_open("stdio", loop_new(&c, NULL), NULL, NULL) == NULL) {
-        _exit(99);
-    }
+    open_stdio(true);
     while (true) {
         if (write(tell_parent, terminal_is_raw() ? "R" : "c", 1) != 1) {
             _exit(98);
