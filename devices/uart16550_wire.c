@@ -36,10 +36,14 @@ static size_t rx_room(const struct uart *u)
     return rx_wanted(u) && u->rx.count < size ? size - u->rx.count : 0;
 }
 
-/* Let the console go on once the whole FIFO is free: a wake-up for 16 bytes, not for each. */
+/*
+ * Let the console go on when the FIFO is half empty and below the trigger level:
+ * a wake-up for 8 bytes or more, and while the driver still reads what is left.
+ */
 static void rx_resume(struct uart *u)
 {
-    if (u->rx_blocked && u->rx.count == 0 && rx_wanted(u) && u->dev.env->console != NULL) {
+    bool low = u->rx.count < uart_rx_trigger(u) && u->rx.count <= BYTE_FIFO_SIZE / 2;
+    if (u->rx_blocked && low && rx_wanted(u) && u->dev.env->console != NULL) {
         u->rx_blocked = false;
         chardev_accept_input(u->dev.env->console);
     }
