@@ -250,6 +250,9 @@ int virtqueue_pop(struct virtqueue *q, struct virtqueue_chain *c)
 void virtqueue_push(struct virtqueue *q, uint16_t head, uint32_t len)
 {
     assert(head < q->num);
+    if (q->broken != NULL) {
+        return;
+    }
     uint8_t *slot = q->used + USED_RING + USED_ENTRY * (q->used_idx % q->num);
     put_le32(slot, head);
     put_le32(slot + 4, len);

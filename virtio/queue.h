@@ -72,7 +72,10 @@ int virtqueue_map(struct virtqueue *q, struct aspace *mem, const struct virtqueu
 /* Take the next chain. 1; 0: none there; -EPROTO: the ring is broken. */
 int virtqueue_pop(struct virtqueue *q, struct virtqueue_chain *c);
 
-/* Give a chain back with len bytes written to its writable part. The driver sees it at once. */
+/*
+ * Give a chain back with len bytes written to its writable part. The driver
+ * sees it at once. A broken ring is left as it is.
+ */
 void virtqueue_push(struct virtqueue *q, uint16_t head, uint32_t len);
 
 /* Does the driver want an interrupt for what was pushed since the last call? */

@@ -157,7 +157,7 @@ void virtio_config_write(struct virtio_device *v, uint32_t offset, uint64_t valu
 
 /* --- queues: control path ----------------------------------------------- */
 
-/* On the I/O thread: watch the kicks of running queues, and look at each once. */
+/* On the I/O thread: watch the kicks of running queues. Earlier ones wait in the eventfd. */
 static void attach_queues(void *opaque)
 {
     struct virtio_device *v = opaque;
@@ -174,7 +174,6 @@ static void attach_queues(void *opaque)
             continue;
         }
         q->attached = true;
-        virtio_queue_kick(q);
     }
 }
 

@@ -317,6 +317,9 @@ Test(virtio, an_impossible_queue_needs_a_reset)
     drv_kick(&t);
     drv_sync(&t);
     drv_set(&t, R_QUEUE_READY, 0);
+    drv_set(&t, R_QUEUE_READY, 1); /* the same again is not told again */
+    cr_expect_eq(t.machine.irqs.pulses[DRV_GSI], 1);
+    drv_set(&t, R_QUEUE_READY, 0);
     drv_setup_queue(&t, 16); /* up, but the reset is still due */
     cr_expect_eq(drv_run(&t, 0, 0, 0, 512, true, NULL), BLK_S_OK);
 }
@@ -470,6 +473,20 @@ Test(virtio, reset_forgets_everything)
     drv_set(&t, R_STATUS, 0); /* and again */
     drv_start(&t, 0);
     cr_expect_eq(drv_run(&t, 0, 0, 0, 512, true, NULL), BLK_S_OK);
+}
+
+Test(virtio, requests_in_flight_do_not_touch_a_broken_ring)
+{
+    drv_start(&t, 0);
+    disk.hold = true;
+    drv_request(&t, 0, 0, 0, 0, 512, true);
+    drv_kick(&t);
+    drv_sync(&t);
+    break_ring();
+    drv_release(&t, &disk);
+    uint32_t id, len;
+    cr_expect_not(drv_used(&t, &id, &len));
+    cr_expect_eq(drv_get(&t, R_INTERRUPT_STATUS), 2);
 }
 
 static uint8_t status_in_drain;

@@ -244,11 +244,13 @@ static void break_self_loop(void)
 
 static void break_index_jump(void)
 {
+    put_desc(DESC, 0, DATA, 8, 0, 0);
     put_le16(host(AVAIL + 2), NUM + 1);
 }
 
 static void break_index_back(void)
 {
+    put_desc(DESC, 0, DATA, 8, 0, 0);
     put_le16(host(AVAIL + 2), 0xffff);
 }
 
