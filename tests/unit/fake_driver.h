@@ -76,6 +76,16 @@ enum {
     R_CONFIG = 0x100,
 };
 
+/* Request types of virtio-blk. */
+enum { IN = 0, OUT = 1, FLUSH = 4, GET_ID = 8, DISCARD = 11, WRITE_ZEROES = 13 };
+
+/* What most tests use. */
+#define DISK_SIZE    (1 << 20)
+#define DISK_SECTORS (DISK_SIZE / 512)
+#define DISK_FEATURES                                                                              \
+    (BLK_F_SIZE_MAX | BLK_F_SEG_MAX | BLK_F_FLUSH | BLK_F_CONFIG_WCE | BLK_F_DISCARD |             \
+     BLK_F_WRITE_ZEROES | VIRTIO_F_RING_INDIRECT_DESC)
+
 struct fake_driver {
     struct fake_machine machine;
     struct device *d;
