@@ -5,8 +5,9 @@
  * and 0xed where a card uses 0x80. Both are accepted and forgotten.
  * 0x92, system control port A (IBM PS/2): bit 1 gates address line 20, which is
  * always on here, bit 0 resets. 0xcf9, reset control (Intel PIIX3 and later):
- * bit 2 going high resets, bit 1 makes that a full reset.
- * Port 0x61 belongs to KVM's timer.
+ * bit 2 going high resets, bit 1 makes that a full reset. It lies inside the
+ * 4 bytes of the PCI address register, so the two are one register here: whole,
+ * it is a PCI bridge that is absent. Port 0x61 belongs to KVM's timer.
  *
  * Locking: the device's own.
  */
@@ -15,7 +16,8 @@
 enum {
     PORT_A_RESET = 0x01,
     PORT_A_A20 = 0x02,
-    RST_CPU = 0x04, /* of 0xcf9 */
+    RST_OFFSET = 1,
+    RST_CPU = 0x04,
     RST_MASK = 0x0e,
 };
 
@@ -58,16 +60,18 @@ static void port_a_write(struct device *d, uint32_t offset, uint64_t value, unsi
     }
 }
 
-static uint64_t reset_control_read(struct device *d, uint32_t offset, unsigned size)
+static uint64_t cf8_read(struct device *d, uint32_t offset, unsigned size)
 {
-    (void)offset, (void)size;
-    return DEVICE_STATE(struct pc_ports, d)->reset_control;
+    bool reset_control = offset == RST_OFFSET && size == 1;
+    return reset_control ? DEVICE_STATE(struct pc_ports, d)->reset_control : UINT32_MAX;
 }
 
-static void reset_control_write(struct device *d, uint32_t offset, uint64_t value, unsigned size)
+static void cf8_write(struct device *d, uint32_t offset, uint64_t value, unsigned size)
 {
-    (void)offset, (void)size;
     struct pc_ports *p = DEVICE_STATE(struct pc_ports, d);
+    if (offset != RST_OFFSET || size != 1) {
+        return;
+    }
     bool rises = value & ~(uint64_t)p->reset_control & RST_CPU;
     p->reset_control = value & RST_MASK;
     if (rises) {
@@ -84,24 +88,25 @@ static const struct reg delay_regs[] = {
 static const struct reg port_a_regs[] = {
     {"port_a", 0, 1, 1, REG_RW, PORT_A_A20, "bit 0 rising: reset; bit 1: A20 (no effect)"},
 };
-static const struct reg reset_regs[] = {
-    {"reset_control", 0, 1, 1, REG_RW, 0, "bit 2 rising: reset; bit 1: full; bit 3: power cycle"},
+static const struct reg cf8_regs[] = {
+    {"pci_address", 0, 4, 1 | 4, REG_RW, UINT32_MAX,
+     "byte 1: reset control, bit 2 rising: reset, bit 1: full; all else: no PCI here"},
 };
 
-#define BLOCK(n, r, w)                                                                             \
+#define BLOCK(n, bytes, r, w)                                                                      \
     {                                                                                              \
-        .name = #n, .size = 1, .regs = n##_regs, .count = ARRAY_LEN(n##_regs), .read = (r),        \
+        .name = #n, .size = (bytes), .regs = n##_regs, .count = ARRAY_LEN(n##_regs), .read = (r),  \
         .write = (w)                                                                               \
     }
 
 static const struct reg_block pc_ports_blocks[] = {
-    BLOCK(post, scratch_read, scratch_write),
-    BLOCK(delay, scratch_read, scratch_write),
-    BLOCK(port_a, port_a_read, port_a_write),
-    BLOCK(reset, reset_control_read, reset_control_write),
+    BLOCK(post, 1, scratch_read, scratch_write),
+    BLOCK(delay, 1, scratch_read, scratch_write),
+    BLOCK(port_a, 1, port_a_read, port_a_write),
+    BLOCK(cf8, 4, cf8_read, cf8_write),
 };
 
-static const uint16_t ports[ARRAY_LEN(pc_ports_blocks)] = {0x80, 0xed, 0x92, 0xcf9};
+static const uint16_t ports[ARRAY_LEN(pc_ports_blocks)] = {0x80, 0xed, 0x92, 0xcf8};
 
 static int pc_ports_realize(struct device *d, struct err *e)
 {

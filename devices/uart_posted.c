@@ -3,7 +3,7 @@
  */
 #include "devices/uart_posted.h"
 
-#define POST_AFTER   64 /* bytes; the change costs KVM more than so many exits */
+#define POST_AFTER   16 /* bytes; the change costs KVM about as much as so many exits */
 #define TICK_NS      (10 * NS_PER_MS)
 #define TICKS_TO_END 10
 

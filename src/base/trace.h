@@ -19,6 +19,7 @@
     X(kvm_exit, "a vCPU left KVM_RUN: vcpu, reason")                                               \
     X(kvm_memslot, "a memory slot was set or deleted: slot, gpa, size, flags")                     \
     X(kvm_ioeventfd, "a doorbell was registered or removed")                                       \
+    X(kvm_coalesced, "a port or address became coalesced (its writes wait in a ring) or no more")  \
     X(kvm_irq, "an interrupt line changed: gsi, level")                                            \
     X(mem_read, "a guest read reached a device: address space, address, size, value")              \
     X(mem_write, "a guest write reached a device: address space, address, size, value")            \

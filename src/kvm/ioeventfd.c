@@ -55,6 +55,8 @@ static int set_coalesced(struct ioeventfds *i, const struct flat_posted *p, bool
         .size = p->write.size,
         .pio = i->pio,
     };
+    trace(TRACE_kvm_coalesced, "%s %s 0x%" PRIx64 " size %u", assign ? "add" : "del",
+          i->pio ? "port" : "gpa", p->addr, p->write.size);
     return kvm_ioctl(i->kvm, i->kvm->vm_fd,
                      assign ? KVM_REGISTER_COALESCED_MMIO : KVM_UNREGISTER_COALESCED_MMIO, &zone);
 }

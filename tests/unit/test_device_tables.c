@@ -59,8 +59,10 @@ Test(device_tables, registers_read_their_reset_values)
                     continue; /* data is the byte index points at: the seconds */
                 }
                 uint64_t at = r->region.offset + reg->offset;
-                cr_expect_eq(fake_read(space_of(r), at, narrowest(reg)), reg->reset, "%s.%s",
-                             names[i], reg->name);
+                unsigned size = narrowest(reg);
+                uint64_t mask = UINT64_MAX >> (64 - 8 * size);
+                cr_expect_eq(fake_read(space_of(r), at, size), reg->reset & mask, "%s.%s", names[i],
+                             reg->name);
             }
         }
     }
