@@ -19,12 +19,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FLATVIEW_MAX_RANGES 1000000u /* also of posted writes */
-#define FLATVIEW_MAX_VISITS                                                                        \
-    (2u * FLATVIEW_MAX_RANGES)                         /* regions looked at, again by each alias   \
-                                                        */
-#define FLATVIEW_MAX_STEPS (32u * FLATVIEW_MAX_RANGES) /* pieces handled while overlaying */
-#define FLATVIEW_MAX_DEPTH 64u                         /* containers and aliases in one another */
+/* Ranges of a view, and its posted writes. */
+#define FLATVIEW_MAX_RANGES 1000000u
+/* Regions looked at, once for each alias that leads there. */
+#define FLATVIEW_MAX_VISITS (2u * FLATVIEW_MAX_RANGES)
+/* Pieces handled while overlaying, and posted writes looked at. */
+#define FLATVIEW_MAX_STEPS (32u * FLATVIEW_MAX_RANGES)
+/* Containers and aliases in one another. */
+#define FLATVIEW_MAX_DEPTH 64u
 
 struct flat_range {
     struct range addr;
