@@ -7,10 +7,12 @@
  * always on here, bit 0 resets. 0xcf9, reset control (Intel PIIX3 and later):
  * bit 2 going high resets, bit 1 makes that a full reset. It lies inside the
  * 4 bytes of the PCI address register, so the two are one register here: whole,
- * it is a PCI bridge that is absent. Port 0x61 belongs to KVM's timer.
+ * it is a PCI bridge that is absent. Linux writes it a hundred times to find that
+ * out, so these writes are posted. Port 0x61 belongs to KVM's timer.
  *
  * Locking: the device's own.
  */
+#include "devices/posted.h"
 #include "src/device.h"
 
 enum {
@@ -25,6 +27,7 @@ struct pc_ports {
     struct device dev;
     uint8_t port_a;
     uint8_t reset_control;
+    struct posted pci_scan;
 };
 
 static uint64_t scratch_read(struct device *d, uint32_t offset, unsigned size)
@@ -70,6 +73,7 @@ static void cf8_write(struct device *d, uint32_t offset, uint64_t value, unsigne
 {
     struct pc_ports *p = DEVICE_STATE(struct pc_ports, d);
     if (offset != RST_OFFSET || size != 1) {
+        posted_count(&p->pci_scan);
         return;
     }
     bool rises = value & ~(uint64_t)p->reset_control & RST_CPU;
@@ -108,15 +112,26 @@ static const struct reg_block pc_ports_blocks[] = {
 
 static const uint16_t ports[ARRAY_LEN(pc_ports_blocks)] = {0x80, 0xed, 0x92, 0xcf8};
 
+/* A reset through 0xcf9 is posted too while this is on: at most 10 ms late, after a scan of PCI. */
+static const struct posted_rule scan_rule = {.offset = 0, .size = 4, .after = 8, .idle_ms = 100};
+
 static int pc_ports_realize(struct device *d, struct err *e)
 {
+    struct pc_ports *p = DEVICE_STATE(struct pc_ports, d);
+    struct region *cf8 = NULL;
     for (size_t i = 0; i < ARRAY_LEN(ports); i++) {
-        int ret = device_map_block(d, i, d->env->io_root, ports[i], NULL, e);
+        int ret = device_map_block(d, i, d->env->io_root, ports[i], &cf8, e);
         if (ret < 0) {
             return ret;
         }
     }
+    posted_init(&p->pci_scan, d, cf8, &scan_rule, true);
     return 0;
+}
+
+static void pc_ports_unrealize(struct device *d)
+{
+    posted_fini(&DEVICE_STATE(struct pc_ports, d)->pci_scan);
 }
 
 static void pc_ports_reset(struct device *d)
@@ -124,6 +139,7 @@ static void pc_ports_reset(struct device *d)
     struct pc_ports *p = DEVICE_STATE(struct pc_ports, d);
     p->port_a = PORT_A_A20;
     p->reset_control = 0;
+    posted_stop(&p->pci_scan);
 }
 
 static const struct field pc_ports_fields[] = {
@@ -142,5 +158,6 @@ const struct device_class pc_ports_class = {
     .version = 1,
     .internal = true,
     .realize = pc_ports_realize,
+    .unrealize = pc_ports_unrealize,
     .reset = pc_ports_reset,
 };

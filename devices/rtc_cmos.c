@@ -214,6 +214,7 @@ static void rtc_write(struct device *d, uint32_t offset, uint64_t value, unsigne
     struct rtc *r = DEVICE_STATE(struct rtc, d);
     if (offset == 0) {
         r->index = value % CMOS_SIZE; /* bit 7 masks NMIs, of which there are none */
+        posted_count(&r->index_writes);
     } else {
         write_byte(r, r->index, (uint8_t)value);
     }
@@ -246,13 +247,18 @@ static void store_memory_sizes(struct rtc *r)
     put_le(r, CMOS_ABOVE_4G, 3, r->dev.env->high_ram / (64 * KIB));
 }
 
+/* An index has no effect until the access to data that follows, and that exits. */
+static const struct posted_rule index_rule = {.offset = 0, .size = 1, .after = 1};
+
 static int rtc_realize(struct device *d, struct err *e)
 {
     struct rtc *r = DEVICE_STATE(struct rtc, d);
-    int ret = device_map_block(d, 0, d->env->io_root, r->iobase, NULL, e);
+    struct region *ports;
+    int ret = device_map_block(d, 0, d->env->io_root, r->iobase, &ports, e);
     if (ret < 0) {
         return ret;
     }
+    posted_init(&r->index_writes, d, ports, &index_rule, true);
     r->out = d->env->irq(d->env->opaque, r->irq);
     timer_init(&r->timer, d->env->loop, event_due, r);
     r->cmos[CMOS_A] = A_RESET;
@@ -268,6 +274,7 @@ static void rtc_unrealize(struct device *d)
 {
     struct rtc *r = DEVICE_STATE(struct rtc, d);
     timer_cancel(&r->timer);
+    posted_fini(&r->index_writes);
     irq_set(&r->out, false);
 }
 

@@ -8,6 +8,7 @@
 #ifndef DEVICES_RTC_CMOS_H
 #define DEVICES_RTC_CMOS_H
 
+#include "devices/posted.h"
 #include "src/device.h"
 
 #define CMOS_SIZE 128
@@ -64,6 +65,7 @@ struct rtc {
     struct irq out;
     bool line;
     struct timer timer;
+    struct posted index_writes;
 };
 
 /* A guest's time. */

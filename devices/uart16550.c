@@ -161,7 +161,7 @@ static void write_ier(struct uart *u, uint8_t value)
     u->ier = value & IER_ALL;
     if (enabled & IER_THRE) {
         u->thre_pending = u->tx.count == 0;
-        uart_posted_stop(&u->posted);
+        posted_stop(&u->posted);
     }
 }
 
@@ -270,6 +270,16 @@ static const struct prop uart_props[] = {
          "let KVM collect a polling console's bytes"),
 };
 
+/*
+ * A polling console writes a byte, or switches interrupts off and on around a
+ * line, and looks at LSR before the next: neither needs an exit of its own. The
+ * divisor waits likewise, since the write to LCR that ends DLAB exits. A driver
+ * that works by transmit interrupts would notice: when it enables them posting
+ * stops, at most 10 ms late.
+ */
+static const struct posted_rule console_writes = {
+    .offset = UART_DATA, .size = 2, .after = 16, .idle_ms = 1000};
+
 static int uart_realize(struct device *d, struct err *e)
 {
     struct uart *u = DEVICE_STATE(struct uart, d);
@@ -279,7 +289,7 @@ static int uart_realize(struct device *d, struct err *e)
         return ret;
     }
     u->out = d->env->irq(d->env->opaque, u->irq);
-    uart_posted_init(&u->posted, d, r, u->posted_tx);
+    posted_init(&u->posted, d, r, &console_writes, u->posted_tx);
     uart_wire_attach(u);
     return 0;
 }
@@ -288,7 +298,7 @@ static void uart_unrealize(struct device *d)
 {
     struct uart *u = DEVICE_STATE(struct uart, d);
     uart_wire_detach(u);
-    uart_posted_fini(&u->posted);
+    posted_fini(&u->posted);
     irq_set(&u->out, false);
 }
 
@@ -301,7 +311,7 @@ static void uart_reset(struct device *d)
     u->overrun = u->thre_pending = false;
     uart_rx_clear(u);
     uart_rx_reconsider(u);
-    uart_posted_stop(&u->posted);
+    posted_stop(&u->posted);
     uart_update_line(u);
 }
 

@@ -8,7 +8,7 @@
 #define DEVICES_UART16550_H
 
 #include "devices/byte_fifo.h"
-#include "devices/uart_posted.h"
+#include "devices/posted.h"
 #include "src/console/chardev.h"
 #include "src/device.h"
 
@@ -62,7 +62,7 @@ struct uart {
     struct irq out;
     struct timer timeout;
     struct chardev_frontend frontend;
-    struct uart_posted posted;
+    struct posted posted;
 };
 
 /* Bring the interrupt line up to date with the registers. */

@@ -126,7 +126,7 @@ static void transmit(struct uart *u, uint8_t byte)
                     u->dev.id);
     }
     if (!(u->ier & IER_THRE)) {
-        uart_posted_byte(&u->posted);
+        posted_count(&u->posted);
     }
 }
 

@@ -1,5 +1,5 @@
 /*
- * uart16550: posted transmission. The test plays KVM: a listener that notes
+ * Posted writes, of uart16550, rtc-cmos and pc-ports. The test plays KVM: a listener that notes
  * which writes are coalesced, and a ring that the device's machine drains.
  */
 #include "tests/unit/fakes.h"
@@ -14,19 +14,23 @@ enum { DATA, IER, IIR_FCR, LCR, MCR, LSR };
 static struct fake_machine m;
 static struct device *d;
 static struct aspace_listener listener;
-static bool posted;       /* what KVM was told */
-static unsigned added;    /* how often */
-static int refuse;        /* what the listener answers */
-static uint8_t ring[256]; /* bytes written and not yet drained */
+static bool posted;    /* what KVM was told */
+static unsigned added; /* how often */
+static int refuse;     /* what the listener answers */
+static struct {
+    uint8_t reg, value;
+} ring[256]; /* writes not yet drained */
 static size_t ring_len;
+static uint64_t zone; /* what is posted */
+static unsigned zone_size;
 static unsigned drains;
 
 static int posted_add(struct aspace_listener *l, const struct flat_posted *p)
 {
     (void)l;
     cr_expect_eq(p->write.kind, POSTED_COALESCED);
-    cr_expect_eq(p->addr, COM1);
-    cr_expect_eq(p->write.size, 1);
+    zone = p->addr;
+    zone_size = p->write.size;
     posted = refuse == 0;
     added++;
     return refuse;
@@ -43,12 +47,18 @@ static void drain(void *opaque)
     (void)opaque;
     drains++;
     for (size_t i = 0; i < ring_len; i++) {
-        fake_write(m.io, COM1, ring[i], 1);
+        fake_write(m.io, COM1 + ring[i].reg, ring[i].value, 1);
     }
     ring_len = 0;
 }
 
-/* Any access but a write to THR exits, and an exit drains first. */
+static void post(uint8_t reg, uint8_t value)
+{
+    ring[ring_len].reg = reg;
+    ring[ring_len++].value = value;
+}
+
+/* Any access but a posted write exits, and an exit drains first. */
 static uint8_t rd(unsigned reg)
 {
     drain(NULL);
@@ -57,8 +67,8 @@ static uint8_t rd(unsigned reg)
 
 static void wr(unsigned reg, uint8_t value)
 {
-    if (reg == DATA && posted) {
-        ring[ring_len++] = value;
+    if (reg <= IER && posted) {
+        post((uint8_t)reg, value);
         return;
     }
     drain(NULL);
@@ -96,9 +106,9 @@ static void teardown(void)
     fake_machine_free(&m);
 }
 
-TestSuite(uart_posted, .init = setup, .fini = teardown);
+TestSuite(posted, .init = setup, .fini = teardown);
 
-Test(uart_posted, begins_after_16_bytes_on_the_loop)
+Test(posted, begins_after_16_bytes_on_the_loop)
 {
     print(15);
     loop_poll(m.loop);
@@ -114,7 +124,7 @@ Test(uart_posted, begins_after_16_bytes_on_the_loop)
     cr_expect_eq(added, 1);
 }
 
-Test(uart_posted, the_last_byte_is_at_most_10_ms_late)
+Test(posted, the_last_byte_is_at_most_10_ms_late)
 {
     print(16);
     loop_poll(m.loop);
@@ -127,17 +137,17 @@ Test(uart_posted, the_last_byte_is_at_most_10_ms_late)
     cr_expect_eq(m.console.out_len, 17);
 }
 
-Test(uart_posted, ends_after_100_ms_without_a_byte_and_begins_again)
+Test(posted, ends_after_a_second_without_a_byte_and_begins_again)
 {
     print(16);
     loop_poll(m.loop);
     pass(10);
-    for (unsigned i = 0; i < 9; i++) {
+    for (unsigned i = 0; i < 99; i++) {
         pass(10);
         cr_expect(posted, "tick %u", i);
     }
     print(1); /* one more byte in time */
-    for (unsigned i = 0; i < 10; i++) {
+    for (unsigned i = 0; i < 100; i++) {
         pass(10);
         cr_expect(posted, "tick %u after it", i);
     }
@@ -155,24 +165,30 @@ Test(uart_posted, ends_after_100_ms_without_a_byte_and_begins_again)
     cr_expect(posted);
 }
 
-Test(uart_posted, a_byte_between_the_last_drain_and_the_end_is_not_left_behind)
+Test(posted, a_byte_between_the_last_drain_and_the_end_is_not_left_behind)
 {
     print(16);
     loop_poll(m.loop);
     wr(DATA, 'z');
     wr(IER, 0x02);
-    ring[ring_len++] = '!'; /* from another vCPU, before KVM forgets the zone */
+    rd(LSR);
+    post(DATA, '!'); /* from another vCPU, before KVM forgets the zone */
     loop_poll(m.loop);
     cr_expect(!posted);
     cr_expect_eq(ring_len, 0);
     cr_expect_eq(m.console.out[m.console.out_len - 1], '!');
 }
 
-Test(uart_posted, transmit_interrupts_end_it)
+Test(posted, transmit_interrupts_end_it_10_ms_late_at_most)
 {
     print(16);
     loop_poll(m.loop);
+    cr_expect_eq(zone, COM1);
+    cr_expect_eq(zone_size, 2);
     wr(IER, 0x02);
+    cr_expect(!m.irqs.level[4]);
+    pass(10);
+    cr_expect(m.irqs.level[4]);
     loop_poll(m.loop);
     cr_expect(!posted);
     print(1000);
@@ -184,7 +200,7 @@ Test(uart_posted, transmit_interrupts_end_it)
     cr_expect(posted);
 }
 
-Test(uart_posted, order_with_dlab_and_loopback_is_kept)
+Test(posted, order_with_dlab_and_loopback_is_kept)
 {
     print(16);
     loop_poll(m.loop);
@@ -206,7 +222,7 @@ Test(uart_posted, order_with_dlab_and_loopback_is_kept)
     cr_expect_eq(m.console.out[17], '2');
 }
 
-Test(uart_posted, reset_ends_it)
+Test(posted, reset_ends_it)
 {
     print(16);
     loop_poll(m.loop);
@@ -215,7 +231,7 @@ Test(uart_posted, reset_ends_it)
     cr_expect(!posted);
 }
 
-Test(uart_posted, freeing_the_device_ends_it)
+Test(posted, freeing_the_device_ends_it)
 {
     print(16);
     loop_poll(m.loop);
@@ -226,7 +242,7 @@ Test(uart_posted, freeing_the_device_ends_it)
     loop_poll(m.loop);
 }
 
-Test(uart_posted, a_listener_that_refuses_leaves_it_off)
+Test(posted, a_listener_that_refuses_leaves_it_off)
 {
     refuse = -ENOSPC;
     print(16);
@@ -237,7 +253,7 @@ Test(uart_posted, a_listener_that_refuses_leaves_it_off)
     cr_expect_eq(m.console.out_len, 1016);
 }
 
-Test(uart_posted, is_off_without_a_ring_or_by_property)
+Test(posted, is_off_without_a_ring_or_by_property)
 {
     device_free(d);
     d = fake_device(&m, "uart16550", "posted_tx=off");
@@ -250,4 +266,44 @@ Test(uart_posted, is_off_without_a_ring_or_by_property)
     print(1000);
     loop_poll(m.loop);
     cr_expect_eq(added, 0);
+}
+
+/* --- the other users ----------------------------------------------------- */
+
+Test(posted, the_rtc_posts_its_index_from_the_first_use_on)
+{
+    struct device *rtc = fake_device(&m, "rtc-cmos", NULL);
+    fake_write(m.io, 0x70, 0x0d, 1);
+    cr_expect_eq(added, 0, "not in the vCPU's callback");
+    loop_poll(m.loop);
+    cr_expect(posted);
+    cr_expect_eq(zone, 0x70);
+    cr_expect_eq(zone_size, 1);
+    unsigned before = drains;
+    pass(100000);
+    cr_expect(posted);
+    cr_expect_eq(drains, before, "no timer runs for it");
+    cr_expect_eq(fake_read(m.io, 0x71, 1), 0x80);
+    device_free(rtc);
+    cr_expect(!posted);
+}
+
+Test(posted, a_scan_of_pci_is_posted_while_it_lasts)
+{
+    struct device *ports = fake_device(&m, "pc-ports", NULL);
+    for (unsigned i = 0; i < 8; i++) {
+        fake_write(m.io, 0xcf8, 0x80000000 | i << 11, 4);
+        cr_expect_eq(fake_read(m.io, 0xcf8, 4), 0xffffffff);
+    }
+    loop_poll(m.loop);
+    cr_expect(posted);
+    cr_expect_eq(zone, 0xcf8);
+    cr_expect_eq(zone_size, 4);
+    for (unsigned i = 0; i < 10; i++) {
+        pass(10);
+        cr_expect(posted, "tick %u", i);
+    }
+    pass(10);
+    cr_expect(!posted);
+    device_free(ports);
 }

@@ -1,33 +1,33 @@
 /*
- * Posted transmission for a UART. See uart_posted.h.
+ * Posted writes. See posted.h.
  */
-#include "devices/uart_posted.h"
+#include "devices/posted.h"
 
-#define POST_AFTER   16 /* bytes; the change costs KVM about as much as so many exits */
-#define TICK_NS      (10 * NS_PER_MS)
-#define TICKS_TO_END 10
+#define TICK_MS 10
 
-static void drain_ring(const struct uart_posted *p)
+static void drain_ring(const struct posted *p)
 {
     p->dev->env->drain_posted(p->dev->env->opaque);
 }
 
-static void arm(struct uart_posted *p)
+static void arm(struct posted *p)
 {
-    timer_arm(&p->drain, clock_now(p->dev->env->clock) + TICK_NS);
+    timer_arm(&p->drain, clock_now(p->dev->env->clock) + TICK_MS * NS_PER_MS);
 }
 
-static void begin(struct uart_posted *p)
+static void begin(struct posted *p)
 {
     if (region_add_posted(p->region, &p->write) < 0) {
         region_del_posted(p->region, &p->write);
         return;
     }
     p->on = true;
-    arm(p);
+    if (p->rule->idle_ms != 0) {
+        arm(p);
+    }
 }
 
-static void end(struct uart_posted *p)
+static void end(struct posted *p)
 {
     timer_cancel(&p->drain);
     region_del_posted(p->region, &p->write);
@@ -37,7 +37,7 @@ static void end(struct uart_posted *p)
 
 static void change(void *opaque)
 {
-    struct uart_posted *p = opaque;
+    struct posted *p = opaque;
     device_lock(p->dev);
     bool wanted = p->wanted;
     device_unlock(p->dev);
@@ -50,12 +50,12 @@ static void change(void *opaque)
 
 static void tick(void *opaque)
 {
-    struct uart_posted *p = opaque;
+    struct posted *p = opaque;
     drain_ring(p);
     device_lock(p->dev);
-    p->idle_ticks = p->active ? 0 : p->idle_ticks + 1;
+    p->idle_ms = p->active ? 0 : p->idle_ms + TICK_MS;
     p->active = false;
-    if (p->idle_ticks >= TICKS_TO_END) {
+    if (p->idle_ms >= p->rule->idle_ms) {
         p->wanted = false;
         p->run = 0;
     }
@@ -68,16 +68,19 @@ static void tick(void *opaque)
     }
 }
 
-void uart_posted_init(struct uart_posted *p, struct device *d, struct region *region, bool enabled)
+void posted_init(struct posted *p, struct device *d, struct region *region,
+                 const struct posted_rule *rule, bool enabled)
 {
     p->dev = d;
-    p->write = (struct posted_write){.kind = POSTED_COALESCED, .offset = 0, .size = 1};
+    p->rule = rule;
+    p->write =
+        (struct posted_write){.kind = POSTED_COALESCED, .offset = rule->offset, .size = rule->size};
     bh_init(&p->change, d->env->loop, change, p);
     timer_init(&p->drain, d->env->loop, tick, p);
     p->region = enabled && d->env->drain_posted != NULL ? region : NULL;
 }
 
-void uart_posted_fini(struct uart_posted *p)
+void posted_fini(struct posted *p)
 {
     bh_cancel(&p->change);
     if (p->on) {
@@ -85,17 +88,17 @@ void uart_posted_fini(struct uart_posted *p)
     }
 }
 
-void uart_posted_byte(struct uart_posted *p)
+void posted_count(struct posted *p)
 {
     p->active = true;
-    if (p->region != NULL && !p->wanted && ++p->run >= POST_AFTER) {
+    if (p->region != NULL && !p->wanted && ++p->run >= p->rule->after) {
         p->wanted = true;
-        p->idle_ticks = 0;
+        p->idle_ms = 0;
         bh_schedule(&p->change);
     }
 }
 
-void uart_posted_stop(struct uart_posted *p)
+void posted_stop(struct posted *p)
 {
     p->run = 0;
     if (p->wanted) {
