@@ -99,6 +99,10 @@ $(BUILD)/tests/unit/unit: $(UNIT_OBJ) $(BUILD)/libvmm.a
 	$(if $(Q),@echo "  LD      $@")
 	$(Q)$(CC) $(LDFLAGS) -Wl,--no-gc-sections -rdynamic -o $@ $^ $(LDLIBS) -lcriterion
 
+$(BUILD)/tests/boot/talk: $(BUILD)/tests/boot/talk.o
+	$(if $(Q),@echo "  LD      $@")
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^
+
 $(BENCHES): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libvmm.a
 	$(if $(Q),@echo "  LD      $@")
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -111,8 +115,8 @@ check:
 	$(Q)tools/check
 check-unit: $(BUILD)/tests/unit/unit
 	$(Q)$(SAN_ENV_$(SAN)) $(BUILD)/tests/unit/unit --jobs 2 --short-filename $(UNIT_ARGS)
-check-boot: all guests
-	$(Q)tests/boot/run
+check-boot: all guests $(BUILD)/tests/boot/talk
+	$(Q)BUILD=$(BUILD) tests/boot/run $(BOOT_ARGS)
 check-lab: all guests
 	$(Q)tests/lab/run
 
@@ -164,4 +168,5 @@ install: all
 clean:
 	rm -rf build vmm
 
--include $(LIB_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(BENCH_SRC:%.c=$(BUILD)/%.d)
+-include $(LIB_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(BENCH_SRC:%.c=$(BUILD)/%.d) \
+    $(BUILD)/tests/boot/talk.d

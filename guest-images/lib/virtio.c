@@ -66,7 +66,7 @@ static void write_address(const struct virtio *v, unsigned reg, const volatile v
     virtio_write(v, reg + 4, (uint32_t)((uintptr_t)address >> 32));
 }
 
-void virtio_queue_start(const struct virtio *v)
+bool virtio_queue_start(const struct virtio *v)
 {
     virtio_write(v, VIRTIO_QUEUE_SEL, 0);
     CHECK_EQ(virtio_read(v, VIRTIO_QUEUE_READY), 0);
@@ -76,14 +76,14 @@ void virtio_queue_start(const struct virtio *v)
     write_address(v, VIRTIO_QUEUE_DRIVER, &v->queue->avail);
     write_address(v, VIRTIO_QUEUE_DEVICE, &v->queue->used);
     virtio_write(v, VIRTIO_QUEUE_READY, 1);
-    CHECK_EQ(virtio_read(v, VIRTIO_QUEUE_READY), 1);
+    return virtio_read(v, VIRTIO_QUEUE_READY) == 1;
 }
 
 void virtio_start(const struct virtio *v, uint64_t features)
 {
     CHECK(virtio_negotiate(v, features));
     memset(v->queue, 0, sizeof(*v->queue));
-    virtio_queue_start(v);
+    CHECK(virtio_queue_start(v));
     add_status(v, VIRTIO_DRIVER_OK);
 }
 

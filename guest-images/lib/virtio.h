@@ -108,8 +108,8 @@ uint64_t virtio_offered(const struct virtio *v);
 /* From reset to FEATURES_OK with these features; false: the device refused. */
 bool virtio_negotiate(const struct virtio *v, uint64_t features);
 
-/* Make queue 0 live. Its memory is to be zero. */
-void virtio_queue_start(const struct virtio *v);
+/* Make queue 0 live; its memory is to be zero. false: the device refused. */
+bool virtio_queue_start(const struct virtio *v);
 
 /* All of the above, then DRIVER_OK. Checks each step. */
 void virtio_start(const struct virtio *v, uint64_t features);

@@ -13,17 +13,16 @@
 #define COM1_MODEM       (PORT_COM1 + 4)
 #define COM1_LINE_STATUS (PORT_COM1 + 5)
 
-#define INT_ON_DATA     0x01
-#define INT_ID_MASK     0x0f
-#define INT_ID_DATA     0x04 /* the FIFO has reached its trigger level */
-#define INT_ID_NONE     0x01
-#define FIFO_TRIGGER_14 0xc7 /* on, emptied */
-#define MODEM_INT_ON    0x0b /* DTR, RTS, OUT2 */
-#define STATUS_DATA     0x01
-#define STATUS_OVERRUN  0x02
+#define INT_ON_DATA    0x01
+#define INT_ID_MASK    0x0f
+#define INT_ID_DATA    0x04 /* the FIFO has reached its trigger level */
+#define FIFO_TRIGGER_8 0xc7 /* on, emptied */
+#define MODEM_INT_ON   0x0b /* DTR, RTS, OUT2 */
+#define STATUS_DATA    0x01
+#define STATUS_OVERRUN 0x02
 
 #define VECTOR_COM1 VECTOR_DEVICE
-#define BURST       14
+#define BURST       8
 
 static uint8_t buffer[(2 << 20) + BURST];
 static size_t received, expected;
@@ -41,18 +40,18 @@ static void take(size_t count)
 
 static void on_com1(struct trap_frame *frame)
 {
-    uint8_t id;
     (void)frame;
-    while ((id = port_in8(COM1_INT_ID) & INT_ID_MASK) != INT_ID_NONE) {
-        if (id == INT_ID_DATA) {
+    for (;;) {
+        if ((port_in8(COM1_INT_ID) & INT_ID_MASK) == INT_ID_DATA) {
             take(BURST);
             continue;
         }
         const uint8_t status = port_in8(COM1_LINE_STATUS);
         CHECK((status & STATUS_OVERRUN) == 0);
-        if (status & STATUS_DATA) {
-            take(1);
+        if ((status & STATUS_DATA) == 0) {
+            break;
         }
+        take(1);
     }
     lapic_eoi();
 }
@@ -74,7 +73,7 @@ int guest_main(void)
     lapic_enable();
     trap_set(VECTOR_COM1, on_com1);
     ioapic_route(GSI_COM1, VECTOR_COM1, false);
-    port_out8(COM1_FIFO, FIFO_TRIGGER_14);
+    port_out8(COM1_FIFO, FIFO_TRIGGER_8);
     port_out8(COM1_MODEM, MODEM_INT_ON);
     port_out8(COM1_INT_ENABLE, INT_ON_DATA);
     print("echo: ready\n");

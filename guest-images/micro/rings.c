@@ -181,16 +181,16 @@ static void recover(uint64_t features)
     CHECK_EQ(blk_request(&disk, BLK_READ, 0, sector, SECTOR_SIZE), BLK_OK);
 }
 
-/* Queue memory outside RAM: found when the queue goes live, at DRIVER_OK or at the first use. */
+/* Queue memory outside RAM: refused when the queue goes live, or found at its first use. */
 static void queue_outside_ram(uint64_t features)
 {
     CHECK(virtio_negotiate(&disk.virtio, features));
     disk.virtio.queue = (struct virtq *)BEHIND_RAM;
-    virtio_queue_start(&disk.virtio);
+    const bool live = virtio_queue_start(&disk.virtio);
     virtio_write(&disk.virtio, VIRTIO_STATUS,
                  virtio_read(&disk.virtio, VIRTIO_STATUS) | VIRTIO_DRIVER_OK);
     virtio_write(&disk.virtio, VIRTIO_QUEUE_NOTIFY, 0);
-    while (!needs_reset()) {
+    while (live && !needs_reset()) {
         cpu_relax();
     }
     disk.virtio.queue = &queue;

@@ -36,7 +36,7 @@
 #include <unistd.h>
 
 #define STATUS_FAILED 99
-#define LIMIT_SECONDS 30
+#define LIMIT_SECONDS 15
 
 static int line = -1;     /* the console */
 static int terminal = -1; /* COMMAND's side of the pseudo-terminal, kept open to look at it */
@@ -276,7 +276,8 @@ static _Noreturn void run_command(char **argv)
     _exit(127);
 }
 
-static void start_command(char **argv)
+/* Starts COMMAND; returns the terminal's state before. */
+static struct termios start_command(char **argv)
 {
     line = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (line < 0 || grantpt(line) < 0 || unlockpt(line) < 0) {
@@ -287,6 +288,7 @@ static void start_command(char **argv)
     if (terminal < 0) {
         fail_errno("pseudo-terminal");
     }
+    const struct termios before = terminal_state();
     child = fork();
     if (child < 0) {
         fail_errno("fork");
@@ -294,6 +296,7 @@ static void start_command(char **argv)
     if (child == 0) {
         run_command(argv);
     }
+    return before;
 }
 
 /* Reads on until the command has ended; returns its status. */
@@ -362,8 +365,7 @@ static int talk_to_command(char **argv)
         fail("no command");
     }
     *command++ = NULL;
-    start_command(command);
-    const struct termios before = terminal_state();
+    const struct termios before = start_command(command);
     for (; *argv != NULL; argv++) {
         do_step(*argv);
     }
