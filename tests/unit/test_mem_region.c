@@ -100,6 +100,32 @@ Test(mem_region, example_of_the_header)
     region_fini(&a);
 }
 
+/* The machine of docs/memory.md. */
+Test(mem_region, example_of_the_documentation)
+{
+    struct region bus, boot;
+    struct fake_ram ram, flash;
+    struct fake_io dev;
+
+    fake_ram_init(&ram, topo, REGION_RAM, "ram", 0x3000);
+    fake_ram_init(&flash, topo, REGION_ROM, "flash", 0x8000);
+    fake_io_init(&dev, topo, "dev", 0x800);
+    region_init_container(&bus, topo, "bus", 0x2000);
+    region_init_alias(&boot, topo, "boot", 0x1000, &flash.region, 0x7000);
+    region_add(&root, 0, &ram.region, 0);
+    region_add(&bus, 0x400, &dev.region, 0);
+    region_add(&root, 0x1000, &bus, 1);
+    region_add(&root, 0xf000, &boot, 0);
+    assert_view("0-13ff ram@0, 1400-1bff dev@0, 1c00-2fff ram@1c00, f000-ffff flash@7000 ro");
+    region_set_offset(&bus, 0x8000);
+    assert_view("0-2fff ram@0, 8400-8bff dev@0, f000-ffff flash@7000 ro");
+    region_fini(&boot);
+    fake_io_fini(&dev);
+    region_fini(&bus);
+    fake_ram_fini(&ram);
+    fake_ram_fini(&flash);
+}
+
 Test(mem_region, among_equals_the_last_added_wins)
 {
     struct fake_io x, y;
