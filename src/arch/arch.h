@@ -26,6 +26,9 @@ extern const size_t arch_cap_count;
 
 /* --- the VM --- */
 
+/* The most vCPUs interrupts can reach, KVM being open but no VM there. */
+unsigned arch_max_vcpus(struct kvm *kvm);
+
 /* After KVM_CREATE_VM, before irqchip and vCPUs. */
 int arch_vm_init(struct kvm *kvm, struct err *e);
 
@@ -52,8 +55,9 @@ int cpu_model_new(struct cpu_model **out, struct kvm *kvm, const char *spec, uns
                   struct err *e);
 void cpu_model_free(struct cpu_model *m);
 
-/* Once for each vCPU, after its creation. */
-int arch_vcpu_init(struct kvm *kvm, int fd, unsigned index, struct cpu_model *m, struct err *e);
+/* Once for each vCPU, after its creation; several at the same time. */
+int arch_vcpu_init(struct kvm *kvm, int fd, unsigned index, const struct cpu_model *m,
+                   struct err *e);
 
 /*
  * All of a vCPU's state as after power-on. entry: where the boot CPU starts;

@@ -90,7 +90,11 @@ static void read_limits(struct kvm *kvm)
         vcpus = kvm_check_cap(kvm, KVM_CAP_NR_VCPUS);
     }
     int slots = kvm_check_cap(kvm, KVM_CAP_NR_MEMSLOTS);
+    unsigned reachable = arch_max_vcpus(kvm);
     kvm->max_vcpus = vcpus == 0 ? 4 : (unsigned)vcpus;
+    if (kvm->max_vcpus > reachable) {
+        kvm->max_vcpus = reachable;
+    }
     kvm->max_slots = slots == 0 ? 32 : (unsigned)slots;
     kvm->max_gsis = (unsigned)kvm_check_cap(kvm, KVM_CAP_IRQ_ROUTING);
     kvm->coalesced_page = (unsigned)kvm_check_cap(kvm, KVM_CAP_COALESCED_MMIO);

@@ -4,9 +4,10 @@
  * Source: Linux Documentation/virt/kvm/api.rst. Every ioctl of src/kvm and
  * src/arch goes through kvm_ioctl(), which a unit test can replace.
  *
- * Set-up order on x86: kvm_open, kvm_create_vm, memslots_attach (slots set after
- * the irqchip cost a kernel grace period each), irqchip_create,
- * ioeventfds_attach, vcpus_create, vcpus_reset, vcpus_start, vcpus_resume.
+ * Set-up order: kvm_open, vcpus_create, vcpus_start (they prepare meanwhile),
+ * kvm_create_vm, memslots_attach (a slot set after the irqchip costs a grace
+ * period of the kernel), irqchip_create, vcpus_build, ioeventfds_attach,
+ * vcpus_reset, vcpus_resume.
  * To end: vcpus_destroy, kvm_close, and only then the listeners.
  *
  * Locking: set-up and kvm_close() on one thread; the fields do not change in between.

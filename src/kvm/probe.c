@@ -87,48 +87,42 @@ static void unmap_memory(struct probe *p)
     region_fini(&p->root);
 }
 
-/* Run to the end, the VM being complete. */
+static void wait_for_end(struct probe *p, unsigned timeout_ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    uint64_t ns = (uint64_t)until.tv_nsec + timeout_ms * NS_PER_MS;
+    until.tv_sec += (time_t)(ns / NS_PER_SEC);
+    until.tv_nsec = (long)(ns % NS_PER_SEC);
+    while (sem_clockwait(&p->done, CLOCK_MONOTONIC, &until) != 0 && errno == EINTR) {
+    }
+}
+
+/* Everything from the VM to the guest's last report. */
 static int run(struct probe *p, unsigned timeout_ms, struct err *e)
 {
     struct boot_entry entry;
     p->guest->load(p->ram.host, &entry);
-    int r = vcpus_reset(&p->vcpus, &entry, e);
+    int r = vcpus_start(&p->vcpus, e);
     if (r == 0) {
-        r = vcpus_start(&p->vcpus, e);
+        r = kvm_create_vm(&p->kvm, e);
     }
     if (r == 0) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        uint64_t ns = (uint64_t)until.tv_nsec + timeout_ms * NS_PER_MS;
-        until.tv_sec += (time_t)(ns / NS_PER_SEC);
-        until.tv_nsec = (long)(ns % NS_PER_SEC);
+        r = memslots_attach(&p->slots, &p->kvm, p->mem, e);
+    }
+    if (r == 0) {
+        r = irqchip_create(&p->irqchip, &p->kvm, e);
+        irqchip_destroy(&p->irqchip);
+    }
+    if (r == 0) {
+        vcpus_build(&p->vcpus);
+        r = vcpus_reset(&p->vcpus, &entry, e);
+    }
+    if (r == 0) {
         vcpus_resume(&p->vcpus);
-        while (sem_clockwait(&p->done, CLOCK_MONOTONIC, &until) != 0 && errno == EINTR) {
-        }
+        wait_for_end(p, timeout_ms);
         vcpus_stop(&p->vcpus);
     }
-    return r;
-}
-
-static int run_with_vcpu(struct probe *p, unsigned timeout_ms, struct err *e)
-{
-    const struct vcpus_config cfg = {
-        .kvm = &p->kvm,
-        .topo = p->topo,
-        .mem = p->mem,
-        .count = 1,
-        .callbacks = {.event = on_event, .crash = on_crash, .opaque = p},
-    };
-    int r = irqchip_create(&p->irqchip, &p->kvm, e);
-    if (r < 0) {
-        return r;
-    }
-    r = vcpus_create(&p->vcpus, &cfg, e);
-    if (r == 0) {
-        r = run(p, timeout_ms, e);
-        vcpus_destroy(&p->vcpus);
-    }
-    irqchip_destroy(&p->irqchip);
     return r;
 }
 
@@ -138,12 +132,17 @@ static int run_in_vm(struct probe *p, unsigned timeout_ms, struct err *e)
     if (r < 0) {
         return r;
     }
-    r = kvm_create_vm(&p->kvm, e);
+    const struct vcpus_config cfg = {
+        .kvm = &p->kvm,
+        .topo = p->topo,
+        .mem = p->mem,
+        .count = 1,
+        .callbacks = {.event = on_event, .crash = on_crash, .opaque = p},
+    };
+    r = vcpus_create(&p->vcpus, &cfg, e);
     if (r == 0) {
-        r = memslots_attach(&p->slots, &p->kvm, p->mem, e);
-    }
-    if (r == 0) {
-        r = run_with_vcpu(p, timeout_ms, e);
+        r = run(p, timeout_ms, e);
+        vcpus_destroy(&p->vcpus);
     }
     kvm_close(&p->kvm);
     memslots_detach(&p->slots);

@@ -12,11 +12,11 @@
 #include "src/kvm/exit.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <linux/kvm.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #define KICK_SIGNAL SIGRTMIN
 
@@ -94,13 +94,25 @@ static void run_guest(struct vcpu *v)
     }
 }
 
-static void *vcpu_main(void *arg)
+/* The process's signals are the main thread's; a vCPU's thread takes the kick alone. */
+static void accept_kicks(void)
 {
-    struct vcpu *v = arg;
     sigset_t kick;
     sigemptyset(&kick);
     sigaddset(&kick, KICK_SIGNAL);
     pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
+}
+
+static void *vcpu_main(void *arg)
+{
+    struct vcpu *v = arg;
+    char name[16];
+    snprintf(name, sizeof(name), "vcpu%u", v->index);
+    prctl(PR_SET_NAME, name);
+    accept_kicks();
+    if (!vcpu_build(v)) {
+        return NULL;
+    }
     mem_reader_register(&v->reader, v->set->topo);
     while (wait_for_turn(v)) {
         run_guest(v);
@@ -116,18 +128,6 @@ static void on_kick(int signal)
     (void)signal; /* its arrival is all: KVM_RUN returns EINTR */
 }
 
-static int start_one(struct vcpu *v, const pthread_attr_t *attr)
-{
-    int r = pthread_create(&v->thread, attr, vcpu_main, v);
-    if (r == 0) {
-        char name[16];
-        snprintf(name, sizeof(name), "vcpu%u", v->index);
-        pthread_setname_np(v->thread, name);
-        v->started = true;
-    }
-    return r;
-}
-
 static int start_all(struct vcpus *s)
 {
     pthread_attr_t attr;
@@ -136,11 +136,12 @@ static int start_all(struct vcpus *s)
     int r = 0;
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK_SIZE);
-    /* The process's signals are the main thread's; vCPUs take the kick alone. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     for (unsigned i = 0; i < s->count && r == 0; i++) {
-        r = start_one(&s->vcpu[i], &attr);
+        struct vcpu *v = &s->vcpu[i];
+        r = pthread_create(&v->thread, &attr, vcpu_main, v);
+        v->started = r == 0;
     }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     pthread_attr_destroy(&attr);
@@ -163,17 +164,29 @@ int vcpus_start(struct vcpus *s, struct err *e)
 
 static void want(struct vcpus *s, enum vcpus_state state)
 {
-    static const char *const names[] = {"pause", "run", "stop"};
+    static const char *const names[] = {"prepare", "pause", "run", "stop"};
     trace(TRACE_vcpu_state, "all: %s", names[state]);
     s->wanted = state;
     pthread_cond_broadcast(&s->changed);
     for (unsigned i = 0; state != VCPUS_RUNNING && i < s->count; i++) {
         struct vcpu *v = &s->vcpu[i];
+        if (v->run == NULL) { /* not made yet: its thread looks at wanted itself */
+            continue;
+        }
         set_immediate_exit(v, 1);
         if (v->started && !pthread_equal(v->thread, pthread_self())) {
             pthread_kill(v->thread, KICK_SIGNAL);
         }
     }
+}
+
+void vcpus_build(struct vcpus *s)
+{
+    pthread_mutex_lock(&s->lock);
+    if (s->wanted == VCPUS_PREPARING) {
+        want(s, VCPUS_PAUSED);
+    }
+    pthread_mutex_unlock(&s->lock);
 }
 
 void vcpus_resume(struct vcpus *s)

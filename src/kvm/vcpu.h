@@ -1,11 +1,13 @@
 /*
- * vCPUs: one thread each, in a loop of KVM_RUN and exit handler.
+ * vCPUs: one thread each. A thread makes its vCPU and then loops over KVM_RUN and
+ * exit handler.
  *
- * States of the set: paused (from vcpus_start on), running, stopped. A pause
- * takes effect where KVM_RUN returns EINTR: there every instruction that left
- * for user space is complete and the registers can be read and set. To get a
- * vCPU there, its immediate_exit is set and its thread signalled: the flag
- * covers the way into KVM_RUN, the signal KVM_RUN itself.
+ * States of the set: preparing (the threads ask KVM for the CPU model while the
+ * caller creates the VM), paused (they make their vCPUs, then wait), running,
+ * stopped. A pause takes effect where KVM_RUN returns EINTR: there every
+ * instruction that left for user space is complete and the registers can be read
+ * and set. To get a vCPU there, its immediate_exit is set and its thread
+ * signalled: the flag covers the way into KVM_RUN, the signal KVM_RUN itself.
  *
  * A vCPU that cannot go on (triple fault, KVM error, power-off) parks: it counts
  * as paused and stays so until vcpus_reset().
@@ -61,13 +63,14 @@ struct vcpu {
     struct kvm_run *run;
     pthread_t thread;
     bool started;
-    bool parked;
+    bool parked; /* not to run before the next reset */
     struct mem_reader reader;
     /* Exits to user space by reason; written by the vCPU's thread. */
     _Atomic uint64_t exits[VCPU_EXIT_REASONS];
 };
 
 enum vcpus_state {
+    VCPUS_PREPARING,
     VCPUS_PAUSED,
     VCPUS_RUNNING,
     VCPUS_STOPPED,
@@ -81,31 +84,36 @@ struct vcpus {
     struct aspace *io; /* NULL: no ports */
     struct coalesced coalesced;
     struct vm_callbacks callbacks;
+    const char *cpu;
     struct cpu_model *model;
     struct vcpu *vcpu; /* count elements */
     unsigned count;
 
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* wanted, idle */
+    pthread_cond_t changed; /* wanted, model_ready, built, idle */
     enum vcpus_state wanted;
+    bool model_ready; /* model is there, or build_result says why not */
+    unsigned built;   /* threads that made their vCPU, or failed to */
+    int build_result; /* of the first that failed: -errno, and its explanation */
+    struct err build_err;
     unsigned idle; /* threads that wait for a change of wanted */
     bool crashed;
     struct crash crash;
 };
 
-/* What vcpus_create needs; aspaces, topology and kvm are borrowed for the life of the set. */
+/* What vcpus_create needs; all of it is borrowed for the life of the set. */
 struct vcpus_config {
     struct kvm *kvm;
     struct topology *topo;
     struct aspace *mem, *io;
     unsigned count;
-    const char *cpu; /* --cpu: "host[,-feature][,+feature]..." */
+    const char *cpu; /* --cpu: "host[,-feature][,+feature]..."; NULL: host */
     struct vm_callbacks callbacks;
 };
 
 /*
- * Create count vCPUs (1..kvm.max_vcpus; else EXIT_USAGE) with their CPU model.
- * After irqchip_create. They have no start state until vcpus_reset().
+ * A set of count vCPUs (1..kvm.max_vcpus; else EXIT_USAGE), kvm being open. On
+ * failure there is nothing to destroy.
  */
 int vcpus_create(struct vcpus *s, const struct vcpus_config *cfg, struct err *e);
 
@@ -113,13 +121,20 @@ int vcpus_create(struct vcpus *s, const struct vcpus_config *cfg, struct err *e)
 void vcpus_destroy(struct vcpus *s);
 
 /*
+ * Start the threads. The VM need not be there yet: KVM's answer about the
+ * processor takes as long as making a VM, so both go on at once.
+ */
+int vcpus_start(struct vcpus *s, struct err *e);
+
+/* VM and irqchip are there: let the threads make their vCPUs. Does not wait. */
+void vcpus_build(struct vcpus *s);
+
+/*
  * Power-on state for all: vCPU 0 at entry, the others wait for INIT and SIPI.
- * Only before vcpus_start or while paused.
+ * After vcpus_build; waits until the vCPUs are made, and returns the error if
+ * one could not be. Otherwise only while paused.
  */
 int vcpus_reset(struct vcpus *s, const struct boot_entry *entry, struct err *e);
-
-/* Start the threads, paused. */
-int vcpus_start(struct vcpus *s, struct err *e);
 
 /* Let the guest run. */
 void vcpus_resume(struct vcpus *s);
@@ -138,6 +153,9 @@ void vcpus_stop(struct vcpus *s);
 
 /* Sum over the vCPUs of exits to user space with this reason (< VCPU_EXIT_REASONS). */
 uint64_t vcpus_exits(const struct vcpus *s, unsigned reason);
+
+/* The thread's part of vcpus_build (vcpu_setup.c). False: the set was stopped before. */
+bool vcpu_build(struct vcpu *v);
 
 /* Reason, registers, instruction bytes and, where capstone is installed, their disassembly. */
 void crash_print(const struct crash *c, FILE *out);

@@ -1,6 +1,6 @@
 /*
- * startup: time commands from exec to the first byte of their output and to
- * their exit status, turn by turn, so that what the machine does meanwhile meets
+ * startup: time commands from exec to the first byte they write to stderr
+ * and to their exit status, turn by turn, so that what the machine does meanwhile meets
  * all of them alike.
  *
  *   startup ROUNDS STATUS -- COMMAND [ARGUMENT...] [-- COMMAND [ARGUMENT...]]...
@@ -46,7 +46,7 @@ static void run_command(char **argv, int out)
 {
     int null = open("/dev/null", O_RDONLY);
     dup2(null, STDIN_FILENO);
-    dup2(out, STDOUT_FILENO);
+    dup2(out, STDERR_FILENO);
     execvp(argv[0], argv);
     perror(argv[0]);
     _exit(127);
@@ -77,7 +77,7 @@ static void measure(struct command *c, unsigned round, int expected)
     close(fds[0]);
     if (!wrote || !WIFEXITED(status) || WEXITSTATUS(status) != expected) {
         fprintf(stderr, "startup: %s: status 0x%x%s\n", c->argv[0], (unsigned)status,
-                wrote ? "" : ", no output");
+                wrote ? "" : ", nothing on stderr");
         exit(1);
     }
 }

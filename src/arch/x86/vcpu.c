@@ -75,10 +75,18 @@ void cpu_model_free(struct cpu_model *m)
     }
 }
 
-int arch_vcpu_init(struct kvm *kvm, int fd, unsigned index, struct cpu_model *m, struct err *e)
+int arch_vcpu_init(struct kvm *kvm, int fd, unsigned index, const struct cpu_model *m,
+                   struct err *e)
 {
-    cpuid_set_index(m->cpuid, index);
-    int r = kvm_ioctl(kvm, fd, KVM_SET_CPUID2, m->cpuid);
+    size_t size = sizeof(*m->cpuid) + m->cpuid->nent * sizeof(m->cpuid->entries[0]);
+    struct kvm_cpuid2 *own = malloc(size);
+    if (own == NULL) {
+        return err_set(e, ENOMEM, "out of memory for the CPUID of vCPU %u", index);
+    }
+    memcpy(own, m->cpuid, size);
+    cpuid_set_index(own, index);
+    int r = kvm_ioctl(kvm, fd, KVM_SET_CPUID2, own);
+    free(own);
     return r < 0 ? err_set(e, -r, "KVM refused the CPUID of vCPU %u: %s", index, strerror(-r)) : 0;
 }
 

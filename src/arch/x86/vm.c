@@ -9,7 +9,7 @@
 #include "src/arch/arch.h"
 #include "src/arch/x86/map.h"
 
-#include <errno.h>
+#include <limits.h>
 #include <linux/kvm.h>
 #include <string.h>
 
@@ -33,6 +33,11 @@ const size_t arch_cap_count = sizeof(arch_caps) / sizeof(arch_caps[0]);
 /* APIC ids 0..254; 255 is the broadcast, unless KVM takes 32-bit ids. */
 #define XAPIC_CPUS_MAX 255
 
+unsigned arch_max_vcpus(struct kvm *kvm)
+{
+    return kvm_check_cap(kvm, KVM_CAP_X2APIC_API) != 0 ? UINT_MAX : XAPIC_CPUS_MAX;
+}
+
 static int use_x2apic_ids(struct kvm *kvm)
 {
     struct kvm_enable_cap cap = {
@@ -49,13 +54,10 @@ int arch_vm_init(struct kvm *kvm, struct err *e)
     if (r == 0) {
         r = kvm_ioctl_num(kvm, kvm->vm_fd, KVM_SET_TSS_ADDR, PC_TSS_GPA);
     }
-    if (r < 0) {
-        return err_set(e, -r, "KVM refused its page addresses: %s", strerror(-r));
+    if (r == 0 && kvm->max_vcpus > XAPIC_CPUS_MAX) {
+        r = use_x2apic_ids(kvm);
     }
-    if (kvm->max_vcpus > XAPIC_CPUS_MAX && use_x2apic_ids(kvm) < 0) {
-        kvm->max_vcpus = XAPIC_CPUS_MAX;
-    }
-    return 0;
+    return r < 0 ? err_set(e, -r, "KVM cannot prepare a VM: %s", strerror(-r)) : 0;
 }
 
 int arch_irqchip_create(struct kvm *kvm, struct err *e)
