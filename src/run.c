@@ -238,6 +238,10 @@ static int attach_memory(struct machine *m, struct err *e)
         return ret;
     }
     vm->has_chip = true;
+    ret = vcpus_build(&vm->vcpus, e);
+    if (ret < 0) {
+        return ret;
+    }
     ret = ioeventfds_attach(&vm->mem_doorbells, &vm->kvm, m->mem, false, e);
     if (ret < 0) {
         return ret;
@@ -263,7 +267,7 @@ static int create_vcpus(struct machine *m, struct err *e)
     int ret = vcpus_create(&vm->vcpus, &cfg, e);
 
     vm->has_vcpus = ret == 0;
-    return ret;
+    return ret == 0 ? vcpus_start(&vm->vcpus, e) : ret;
 }
 
 int vm_new(struct machine *m, struct err *e)
@@ -284,13 +288,13 @@ int vm_new(struct machine *m, struct err *e)
 
     ret = kvm_open(&vm->kvm, KVM_DEVICE, e);
     if (ret == 0) {
+        ret = create_vcpus(m, e);
+    }
+    if (ret == 0) {
         ret = kvm_create_vm(&vm->kvm, e);
     }
     if (ret == 0) {
         ret = attach_memory(m, e);
-    }
-    if (ret == 0) {
-        ret = create_vcpus(m, e);
     }
     if (ret == 0) {
         provide_env(m);
@@ -367,9 +371,6 @@ static int start(struct machine *m, struct err *e)
     }
     if (ret == 0) {
         ret = watch_signals(m, e);
-    }
-    if (ret == 0) {
-        ret = vcpus_start(&m->vm->vcpus, e);
     }
     return ret;
 }

@@ -55,16 +55,18 @@ int cpu_model_new(struct cpu_model **out, struct kvm *kvm, const char *spec, uns
                   struct err *e);
 void cpu_model_free(struct cpu_model *m);
 
-/* Once for each vCPU, after its creation; several at the same time. */
+/* Once for each vCPU, after its creation: its features. Several at the same time. */
 int arch_vcpu_init(struct kvm *kvm, int fd, unsigned index, const struct cpu_model *m,
                    struct err *e);
 
 /*
- * All of a vCPU's state as after power-on. entry: where the boot CPU starts;
- * NULL: the vCPU waits until another one starts it.
+ * All of a vCPU's state as after power-on. The boot CPU, index 0, is ready to
+ * run; the others wait until one starts them.
  */
-int arch_vcpu_reset(struct kvm *kvm, int fd, unsigned index, const struct boot_entry *entry,
-                    struct err *e);
+int arch_vcpu_reset(struct kvm *kvm, int fd, unsigned index, struct err *e);
+
+/* After that: the registers the boot CPU starts a kernel with. */
+int arch_vcpu_enter(struct kvm *kvm, int fd, const struct boot_entry *entry, struct err *e);
 
 /* --- probes, for --doctor --- */
 

@@ -115,7 +115,9 @@ static int run(struct probe *p, unsigned timeout_ms, struct err *e)
         irqchip_destroy(&p->irqchip);
     }
     if (r == 0) {
-        vcpus_build(&p->vcpus);
+        r = vcpus_build(&p->vcpus, e);
+    }
+    if (r == 0) {
         r = vcpus_reset(&p->vcpus, &entry, e);
     }
     if (r == 0) {

@@ -110,7 +110,7 @@ static void *vcpu_main(void *arg)
     snprintf(name, sizeof(name), "vcpu%u", v->index);
     prctl(PR_SET_NAME, name);
     accept_kicks();
-    if (!vcpu_build(v)) {
+    if (!vcpu_init(v)) {
         return NULL;
     }
     mem_reader_register(&v->reader, v->set->topo);
@@ -170,7 +170,7 @@ static void want(struct vcpus *s, enum vcpus_state state)
     pthread_cond_broadcast(&s->changed);
     for (unsigned i = 0; state != VCPUS_RUNNING && i < s->count; i++) {
         struct vcpu *v = &s->vcpu[i];
-        if (v->run == NULL) { /* not made yet: its thread looks at wanted itself */
+        if (v->run == NULL) { /* not created: its thread looks at wanted before it runs */
             continue;
         }
         set_immediate_exit(v, 1);
@@ -178,15 +178,6 @@ static void want(struct vcpus *s, enum vcpus_state state)
             pthread_kill(v->thread, KICK_SIGNAL);
         }
     }
-}
-
-void vcpus_build(struct vcpus *s)
-{
-    pthread_mutex_lock(&s->lock);
-    if (s->wanted == VCPUS_PREPARING) {
-        want(s, VCPUS_PAUSED);
-    }
-    pthread_mutex_unlock(&s->lock);
 }
 
 void vcpus_resume(struct vcpus *s)

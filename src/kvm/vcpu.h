@@ -1,13 +1,12 @@
 /*
- * vCPUs: one thread each. A thread makes its vCPU and then loops over KVM_RUN and
- * exit handler.
+ * vCPUs: one thread each, in a loop of KVM_RUN and exit handler.
  *
  * States of the set: preparing (the threads ask KVM for the CPU model while the
- * caller creates the VM), paused (they make their vCPUs, then wait), running,
- * stopped. A pause takes effect where KVM_RUN returns EINTR: there every
- * instruction that left for user space is complete and the registers can be read
- * and set. To get a vCPU there, its immediate_exit is set and its thread
- * signalled: the flag covers the way into KVM_RUN, the signal KVM_RUN itself.
+ * caller creates the VM), paused (they give their vCPUs features and power-on
+ * state, then wait), running, stopped. A pause takes effect where KVM_RUN returns EINTR: there
+ * every instruction that left for user space is complete and the registers can be read and set. To
+ * get a vCPU there, its immediate_exit is set and its thread signalled: the flag covers the way
+ * into KVM_RUN, the signal KVM_RUN itself.
  *
  * A vCPU that cannot go on (triple fault, KVM error, power-off) parks: it counts
  * as paused and stays so until vcpus_reset().
@@ -90,12 +89,13 @@ struct vcpus {
     unsigned count;
 
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* wanted, model_ready, built, idle */
+    pthread_cond_t changed; /* any of those below */
     enum vcpus_state wanted;
-    bool model_ready; /* model is there, or build_result says why not */
-    unsigned built;   /* threads that made their vCPU, or failed to */
-    int build_result; /* of the first that failed: -errno, and its explanation */
-    struct err build_err;
+    bool model_ready; /* model is there, or init_result says why not */
+    unsigned ready;   /* threads that gave their vCPU its state, or failed to */
+    int init_result;  /* of the first that failed: -errno, and its explanation */
+    struct err init_err;
+    bool fresh;    /* nothing ran since the vCPUs got their power-on state */
     unsigned idle; /* threads that wait for a change of wanted */
     bool crashed;
     struct crash crash;
@@ -126,13 +126,13 @@ void vcpus_destroy(struct vcpus *s);
  */
 int vcpus_start(struct vcpus *s, struct err *e);
 
-/* VM and irqchip are there: let the threads make their vCPUs. Does not wait. */
-void vcpus_build(struct vcpus *s);
+/* VM and irqchip are there: create the vCPUs. Their threads then go on by themselves. */
+int vcpus_build(struct vcpus *s, struct err *e);
 
 /*
  * Power-on state for all: vCPU 0 at entry, the others wait for INIT and SIPI.
- * After vcpus_build; waits until the vCPUs are made, and returns the error if
- * one could not be. Otherwise only while paused.
+ * While paused. The first time it waits for the threads, and returns the error
+ * of one that failed (a bad --cpu, features KVM refused).
  */
 int vcpus_reset(struct vcpus *s, const struct boot_entry *entry, struct err *e);
 
@@ -154,8 +154,8 @@ void vcpus_stop(struct vcpus *s);
 /* Sum over the vCPUs of exits to user space with this reason (< VCPU_EXIT_REASONS). */
 uint64_t vcpus_exits(const struct vcpus *s, unsigned reason);
 
-/* The thread's part of vcpus_build (vcpu_setup.c). False: the set was stopped before. */
-bool vcpu_build(struct vcpu *v);
+/* The beginning of a vCPU's thread (vcpu_setup.c). False: the thread is to end. */
+bool vcpu_init(struct vcpu *v);
 
 /* Reason, registers, instruction bytes and, where capstone is installed, their disassembly. */
 void crash_print(const struct crash *c, FILE *out);

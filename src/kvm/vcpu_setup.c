@@ -1,13 +1,14 @@
 /*
  * Making, resetting and releasing vCPUs. Their threads are in vcpu.c.
  *
- * Making is the threads' work: the first asks KVM for the CPU model while the
- * main thread creates the VM, and each makes its own vCPU while the main thread
- * sets devices up and loads the kernel. On a host where CPUID itself is slow (it
- * exits to a hypervisor below) this is a third of the time to the first guest
- * instruction.
+ * Start-up is shared so that a guest starts soon: vCPU 0's thread asks KVM for
+ * the CPU model while the main thread creates VM and vCPUs, and each thread sets
+ * its vCPU's state up while the main thread makes devices and loads the kernel.
+ * Where CPUID itself exits to a hypervisor below, KVM's answer takes as long as
+ * creating a VM.
  *
- * Locking: vcpus.lock guards what the threads tell the main thread.
+ * Locking: vcpus.lock guards what the threads tell the main thread; fd and run
+ * are set before the state leaves VCPUS_PREPARING.
  */
 #include "src/kvm/vcpu.h"
 
@@ -43,6 +44,7 @@ int vcpus_create(struct vcpus *s, const struct vcpus_config *cfg, struct err *e)
         .cpu = cfg->cpu,
         .count = cfg->count,
         .wanted = VCPUS_PREPARING,
+        .fresh = true,
         .vcpu = calloc(cfg->count, sizeof(*s->vcpu)),
         .crash.dump = cpu_dump_new(),
     };
@@ -60,13 +62,56 @@ int vcpus_create(struct vcpus *s, const struct vcpus_config *cfg, struct err *e)
     return 0;
 }
 
+static struct kvm_coalesced_mmio_ring *find_ring(const struct vcpus *s)
+{
+    if (s->kvm->coalesced_page == 0) {
+        return NULL;
+    }
+    uint8_t *page = (uint8_t *)s->vcpu[0].run + s->kvm->coalesced_page * 4096UL;
+    return (struct kvm_coalesced_mmio_ring *)(void *)page;
+}
+
+static int create_one(struct vcpu *v, struct err *e)
+{
+    struct kvm *kvm = v->set->kvm;
+    int fd = kvm_ioctl_num(kvm, kvm->vm_fd, KVM_CREATE_VCPU, v->index);
+    if (fd < 0) {
+        return err_set(e, -fd, "KVM cannot create vCPU %u: %s", v->index, strerror(-fd));
+    }
+    v->fd = fd;
+    void *run = mmap(NULL, kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (run == MAP_FAILED) {
+        int code = errno;
+        return err_set(e, code, "cannot map vCPU %u: %s", v->index, strerror(code));
+    }
+    v->run = run;
+    return 0;
+}
+
+int vcpus_build(struct vcpus *s, struct err *e)
+{
+    for (unsigned i = 0; i < s->count; i++) {
+        int r = create_one(&s->vcpu[i], e);
+        if (r < 0) {
+            return r;
+        }
+    }
+    s->coalesced.ring = find_ring(s);
+    pthread_mutex_lock(&s->lock);
+    s->wanted = VCPUS_PAUSED;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    return 0;
+}
+
 /* --- on the vCPU's thread --------------------------------------------- */
 
+/* Keep the first failure. The caller holds the lock. */
 static void note_result(struct vcpus *s, int r, const struct err *e)
 {
-    if (r < 0 && s->build_result == 0) {
-        s->build_result = r;
-        s->build_err = *e;
+    if (r < 0 && s->init_result == 0) {
+        s->init_result = r;
+        s->init_err = *e;
     }
     pthread_cond_broadcast(&s->changed);
 }
@@ -83,80 +128,49 @@ static void make_model(struct vcpus *s)
     pthread_mutex_unlock(&s->lock);
 }
 
-/* Wait for VM and model. False: there is nothing to make. */
-static bool may_build(struct vcpus *s)
+/* Wait for vCPU and model. False: one of them will not come. */
+static bool wait_for_model(struct vcpus *s)
 {
     pthread_mutex_lock(&s->lock);
     while (s->wanted == VCPUS_PREPARING || (s->wanted != VCPUS_STOPPED && !s->model_ready)) {
         pthread_cond_wait(&s->changed, &s->lock);
     }
-    bool go_on = s->wanted != VCPUS_STOPPED;
+    bool go_on = s->wanted != VCPUS_STOPPED && s->model != NULL;
     pthread_mutex_unlock(&s->lock);
     return go_on;
 }
 
-static int make_vcpu(const struct vcpu *v, int *fd, struct kvm_run **run, struct err *e)
-{
-    struct kvm *kvm = v->set->kvm;
-    *fd = kvm_ioctl_num(kvm, kvm->vm_fd, KVM_CREATE_VCPU, v->index);
-    if (*fd < 0) {
-        return err_set(e, -*fd, "KVM cannot create vCPU %u: %s", v->index, strerror(-*fd));
-    }
-    void *page = mmap(NULL, kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
-    if (page == MAP_FAILED) {
-        int code = errno;
-        return err_set(e, code, "cannot map vCPU %u: %s", v->index, strerror(code));
-    }
-    *run = page;
-    return arch_vcpu_init(kvm, *fd, v->index, v->set->model, e);
-}
-
-static struct kvm_coalesced_mmio_ring *ring_of(struct kvm_run *run, const struct kvm *kvm)
-{
-    if (run == NULL || kvm->coalesced_page == 0) {
-        return NULL;
-    }
-    uint8_t *page = (uint8_t *)run + kvm->coalesced_page * 4096UL;
-    return (struct kvm_coalesced_mmio_ring *)(void *)page;
-}
-
-bool vcpu_build(struct vcpu *v)
+bool vcpu_init(struct vcpu *v)
 {
     struct vcpus *s = v->set;
     struct err e = ERR_INIT;
-    int fd = -1;
-    struct kvm_run *run = NULL;
+    int r = 0;
     if (v->index == 0) {
         make_model(s);
     }
-    if (!may_build(s)) {
-        return false;
+    bool go_on = wait_for_model(s);
+    if (go_on) {
+        r = arch_vcpu_init(s->kvm, v->fd, v->index, s->model, &e);
+        r = r == 0 ? arch_vcpu_reset(s->kvm, v->fd, v->index, &e) : r;
     }
-    int r = s->model != NULL ? make_vcpu(v, &fd, &run, &e) : 0; /* else build_result is set */
     pthread_mutex_lock(&s->lock);
-    v->fd = fd;
-    v->run = run;
-    if (v->index == 0) {
-        s->coalesced.ring = ring_of(run, s->kvm);
-    }
-    s->built++;
+    s->ready++;
     note_result(s, r, &e);
-    bool go_on = s->build_result == 0 && s->wanted != VCPUS_STOPPED;
     pthread_mutex_unlock(&s->lock);
-    return go_on;
+    return go_on && r == 0;
 }
 
 /* --- on the main thread ----------------------------------------------- */
 
-static int wait_until_built(struct vcpus *s, struct err *e)
+static int wait_until_ready(struct vcpus *s, struct err *e)
 {
     pthread_mutex_lock(&s->lock);
-    while (s->built < s->count) {
+    while (s->ready < s->count) {
         pthread_cond_wait(&s->changed, &s->lock);
     }
-    int r = s->build_result;
+    int r = s->init_result;
     if (r < 0 && e != NULL) {
-        *e = s->build_err;
+        *e = s->init_err;
     }
     pthread_mutex_unlock(&s->lock);
     return r;
@@ -164,14 +178,14 @@ static int wait_until_built(struct vcpus *s, struct err *e)
 
 int vcpus_reset(struct vcpus *s, const struct boot_entry *entry, struct err *e)
 {
-    int r = wait_until_built(s, e);
-    for (unsigned i = 0; i < s->count && r == 0; i++) {
-        struct vcpu *v = &s->vcpu[i];
-        r = arch_vcpu_reset(s->kvm, v->fd, i, i == 0 ? entry : NULL, e);
-        v->parked = false;
+    int r = wait_until_ready(s, e);
+    for (unsigned i = 0; i < s->count && r == 0 && !s->fresh; i++) {
+        r = arch_vcpu_reset(s->kvm, s->vcpu[i].fd, i, e);
+        s->vcpu[i].parked = false;
     }
+    s->fresh = false;
     s->crashed = false;
-    return r;
+    return r < 0 ? r : arch_vcpu_enter(s->kvm, s->vcpu[0].fd, entry, e);
 }
 
 void vcpus_destroy(struct vcpus *s)

@@ -95,6 +95,16 @@ static double median(double *values, unsigned count)
     return values[count / 2];
 }
 
+/*
+ * The kernel ends a VM in grace periods, which go by its ticks. Commands that
+ * follow each other closely would all meet the same phase of them.
+ */
+static void dephase(void)
+{
+    const struct timespec t = {.tv_nsec = rand() % 30000000};
+    nanosleep(&t, NULL);
+}
+
 static void parse_commands(char **argv)
 {
     for (; *argv != NULL; argv++) {
@@ -134,6 +144,7 @@ int main(int argc, char **argv)
     parse_commands(argv + 3);
     for (unsigned round = 0; round < rounds; round++) {
         for (unsigned i = 0; i < command_count; i++) {
+            dephase();
             measure(&commands[i], round, expected);
         }
     }

@@ -32,6 +32,7 @@ static struct fake_guest {
     unsigned created;
 } guest;
 static sem_t crashed;
+static const char *cpu; /* --cpu */
 
 #define RUNS_ON UINT32_MAX
 
@@ -112,6 +113,7 @@ static int create(unsigned count)
         .topo = topo,
         .mem = mem,
         .count = count,
+        .cpu = cpu,
         .callbacks = {.event = on_event, .crash = on_crash},
     };
     return vcpus_create(&set, &cfg, &e);
@@ -122,6 +124,7 @@ static void setup(void)
     fake_kvm_init(&f);
     f.answer = answer;
     e = ERR_INIT;
+    cpu = NULL;
     memset(&guest, 0, sizeof(guest));
     atomic_store(&guest.exit_reason, RUNS_ON);
     sem_init(&crashed, 0, 0);
@@ -151,12 +154,20 @@ static void wait_for_entries(unsigned n)
     }
 }
 
+static const struct boot_entry entry = {.mode = BOOT_REAL16};
+
+/* Up to where the guest could run; the error of a failing step. */
+static int try_begin(unsigned count)
+{
+    cr_assert_eq(create(count), 0, "%s", e.what);
+    cr_assert_eq(vcpus_start(&set, &e), 0, "%s", e.what);
+    int r = vcpus_build(&set, &e);
+    return r < 0 ? r : vcpus_reset(&set, &entry, &e);
+}
+
 static void begin(unsigned count)
 {
-    static const struct boot_entry entry = {.mode = BOOT_REAL16};
-    cr_assert_eq(create(count), 0, "%s", e.what);
-    cr_assert_eq(vcpus_reset(&set, &entry, &e), 0);
-    cr_assert_eq(vcpus_start(&set, &e), 0);
+    cr_assert_eq(try_begin(count), 0, "%s", e.what);
 }
 
 Test(vcpu, counts_out_of_range_are_usage_errors)
@@ -168,13 +179,45 @@ Test(vcpu, counts_out_of_range_are_usage_errors)
     cr_assert_not_null(strstr(e.what, "1 to 16"), "%s", e.what);
 }
 
-Test(vcpu, a_refused_vcpu_is_an_error_with_its_number)
+Test(vcpu, a_vcpu_that_cannot_be_created_is_named)
 {
     f.answer = NULL;
+    f.fail_request = KVM_CREATE_VCPU;
+    f.fail_code = -EEXIST;
+    cr_assert_eq(try_begin(2), -EEXIST);
+    cr_assert_not_null(strstr(e.what, "vCPU 0"), "%s", e.what);
+    vcpus_destroy(&set);
+}
+
+Test(vcpu, a_failure_on_a_vcpus_thread_is_the_result_of_the_reset)
+{
     f.fail_request = KVM_SET_CPUID2;
     f.fail_code = -EINVAL;
-    cr_assert_eq(create(2), -EINVAL);
-    cr_assert_not_null(strstr(e.what, "vCPU 0"), "%s", e.what);
+    cr_assert_eq(try_begin(3), -EINVAL);
+    cr_assert_not_null(strstr(e.what, "CPUID of vCPU"), "%s", e.what);
+    vcpus_destroy(&set);
+}
+
+Test(vcpu, a_bad_cpu_model_is_the_result_of_the_reset)
+{
+    cpu = "host,-axv";
+    cr_assert_eq(try_begin(2), -EINVAL);
+    cr_assert_eq(e.status, EXIT_USAGE);
+    cr_assert_not_null(strstr(e.what, "axv"), "%s", e.what);
+    vcpus_destroy(&set);
+}
+
+Test(vcpu, a_set_can_be_given_up_before_there_is_a_vm)
+{
+    cr_assert_eq(create(3), 0);
+    vcpus_destroy(&set);
+    cr_assert_eq(create(3), 0);
+    cr_assert_eq(vcpus_start(&set, &e), 0);
+    vcpus_destroy(&set);
+    cr_assert_eq(create(3), 0);
+    cr_assert_eq(vcpus_start(&set, &e), 0);
+    cr_assert_eq(vcpus_build(&set, &e), 0);
+    vcpus_destroy(&set);
 }
 
 Test(vcpu, started_vcpus_wait_for_resume)
@@ -253,7 +296,6 @@ Test(vcpu, a_processor_not_yet_started_is_run_again)
 
 Test(vcpu, a_crash_parks_the_vcpu_until_reset)
 {
-    static const struct boot_entry entry = {.mode = BOOT_REAL16};
     begin(1);
     atomic_store(&guest.exit_reason, KVM_EXIT_SHUTDOWN);
     vcpus_resume(&set);
@@ -304,7 +346,7 @@ Test(vcpu, a_reset_that_kvm_refuses_is_reported)
     begin(1);
     f.fail_request = KVM_SET_SREGS;
     f.fail_code = -EINVAL;
-    cr_assert_eq(vcpus_reset(&set, &(struct boot_entry){.mode = BOOT_REAL16}, &e), -EINVAL);
+    cr_assert_eq(vcpus_reset(&set, &entry, &e), -EINVAL);
     cr_assert_not_null(strstr(e.what, "vCPU 0"), "%s", e.what);
     vcpus_destroy(&set);
 }

@@ -86,7 +86,7 @@ static void set_flat(struct kvm_sregs *s, const struct boot_entry *entry, uint16
     s->idt.limit = 0; /* no handlers: an exception before the kernel's own IDT is fatal */
 }
 
-/* Real mode at 0:ip, or for a waiting processor at the reset vector. */
+/* Real mode at 0:ip, or at the reset vector. */
 static void set_real(struct kvm_sregs *s, const struct boot_entry *entry)
 {
     set_segments(s, segment(0, 0xffff, ATTR_CODE16), segment(0, 0xffff, ATTR_DATA16));

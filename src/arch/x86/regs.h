@@ -15,7 +15,7 @@
 struct boot_entry;
 struct kvm;
 
-/* General registers; entry NULL: those of a processor that waits to be started. */
+/* General registers; entry NULL: as after power-on. */
 void regs_start(struct kvm_regs *r, const struct boot_entry *entry);
 
 /* Segments, control registers, local APIC base. index 0 is the boot processor. */

@@ -92,22 +92,23 @@ int arch_vcpu_init(struct kvm *kvm, int fd, unsigned index, const struct cpu_mod
 
 /* --- state at power-on ------------------------------------------------ */
 
+/* entry NULL: where a processor is after power-on. */
 static int set_registers(struct kvm *kvm, int fd, unsigned index, const struct boot_entry *entry)
 {
     struct kvm_sregs sregs;
     struct kvm_regs regs;
-    struct kvm_fpu fpu = {.fcw = 0x37f, .mxcsr = 0x1f80};
-    struct kvm_debugregs debug = {.dr6 = 0xffff0ff0, .dr7 = 0x400};
-    struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs = {{.xcr = 0, .value = 1}}};
     sregs_start(&sregs, entry, index);
     regs_start(&regs, entry);
     int r = kvm_ioctl(kvm, fd, KVM_SET_SREGS, &sregs);
-    if (r == 0) {
-        r = kvm_ioctl(kvm, fd, KVM_SET_REGS, &regs);
-    }
-    if (r == 0) {
-        r = kvm_ioctl(kvm, fd, KVM_SET_FPU, &fpu);
-    }
+    return r < 0 ? r : kvm_ioctl(kvm, fd, KVM_SET_REGS, &regs);
+}
+
+static int set_other_registers(struct kvm *kvm, int fd)
+{
+    struct kvm_fpu fpu = {.fcw = 0x37f, .mxcsr = 0x1f80};
+    struct kvm_debugregs debug = {.dr6 = 0xffff0ff0, .dr7 = 0x400};
+    struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs = {{.xcr = 0, .value = 1}}};
+    int r = kvm_ioctl(kvm, fd, KVM_SET_FPU, &fpu);
     if (r == 0) {
         r = kvm_ioctl(kvm, fd, KVM_SET_DEBUGREGS, &debug);
     }
@@ -145,19 +146,31 @@ static int set_activity(struct kvm *kvm, int fd, bool runs)
     return r < 0 ? r : kvm_ioctl(kvm, fd, KVM_SET_MP_STATE, &state);
 }
 
-int arch_vcpu_reset(struct kvm *kvm, int fd, unsigned index, const struct boot_entry *entry,
-                    struct err *e)
+static int refused(int r, unsigned index, struct err *e)
 {
-    int r = set_registers(kvm, fd, index, entry);
-    if (r == 0) { /* the base came with the registers; the mode must be known before MSRs */
+    return r < 0 ? err_set(e, -r, "KVM refused the start state of vCPU %u: %s", index, strerror(-r))
+                 : 0;
+}
+
+int arch_vcpu_reset(struct kvm *kvm, int fd, unsigned index, struct err *e)
+{
+    int r = set_registers(kvm, fd, index, NULL);
+    if (r == 0) {
+        r = set_other_registers(kvm, fd);
+    }
+    if (r == 0) { /* its base came with the registers */
         r = set_lapic(kvm, fd, index);
     }
-    if (r == 0) {
+    if (r == 0) { /* some of them are the APIC's */
         r = msrs_start(kvm, fd);
     }
     if (r == 0) {
-        r = set_activity(kvm, fd, entry != NULL);
+        r = set_activity(kvm, fd, index == 0);
     }
-    return r < 0 ? err_set(e, -r, "KVM refused the start state of vCPU %u: %s", index, strerror(-r))
-                 : 0;
+    return refused(r, index, e);
+}
+
+int arch_vcpu_enter(struct kvm *kvm, int fd, const struct boot_entry *entry, struct err *e)
+{
+    return refused(set_registers(kvm, fd, 0, entry), 0, e);
 }
