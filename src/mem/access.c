@@ -16,23 +16,29 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* len bytes, to be read to `in` or written from `out`; the other is NULL. */
 struct access {
     uint64_t addr;
     size_t len;
-    uint8_t *in;
-    const uint8_t *out;
+    bool write;
+    union {
+        uint8_t *in;        /* a read: where the bytes go */
+        const uint8_t *out; /* a write: where they come from */
+    };
 };
 
 /* The n bytes of a that begin after the first `skip`. */
 static struct access part(const struct access *a, size_t skip, size_t n)
 {
-    return (struct access){
-        .addr = a->addr + skip,
-        .len = n,
-        .in = a->in != NULL ? a->in + skip : NULL,
-        .out = a->out != NULL ? a->out + skip : NULL,
-    };
+    struct access p = *a;
+
+    p.addr += skip;
+    p.len = n;
+    if (a->write) {
+        p.out += skip;
+    } else {
+        p.in += skip;
+    }
+    return p;
 }
 
 /* An access that did not come through: counted; a read gets `fill` in each byte. */
@@ -40,7 +46,7 @@ static enum access_result fail(_Atomic uint64_t *count, const struct access *a, 
                                enum access_result result)
 {
     atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
-    if (a->in != NULL) {
+    if (!a->write) {
         memset(a->in, fill, a->len);
     }
     return result;
@@ -92,7 +98,7 @@ static void make_call(const struct region *r, const struct call *c, const struct
     const struct region_ops *ops = r->ops;
     uint64_t value = 0;
 
-    if (a->in != NULL) {
+    if (!a->write) {
         value = ops->read(r->opaque, c->offset, c->width);
         for (unsigned i = 0; i < c->count; i++) {
             a->in[i] = (uint8_t)(value >> byte_shift(ops->endian, c->width, c->lane + i));
@@ -119,7 +125,7 @@ static void io_piece(const struct region *r, uint64_t offset, struct access a)
 /* The first bytes as a little-endian number, for traces. */
 static uint64_t trace_value(const struct access *a)
 {
-    const uint8_t *data = a->in != NULL ? a->in : a->out;
+    const uint8_t *data = a->write ? a->out : a->in;
     uint64_t value = 0;
 
     for (size_t i = 0; i < a->len && i < sizeof(value); i++) {
@@ -154,8 +160,8 @@ static enum access_result io_access(struct aspace *as, const struct region *r, u
         }
     }
     io_guard_leave(r->guard);
-    trace(a->in != NULL ? TRACE_mem_read : TRACE_mem_write,
-          "%s 0x%" PRIx64 " size %zu value 0x%" PRIx64, as->name, a->addr, a->len, trace_value(a));
+    trace(a->write ? TRACE_mem_write : TRACE_mem_read, "%s 0x%" PRIx64 " size %zu value 0x%" PRIx64,
+          as->name, a->addr, a->len, trace_value(a));
     return result;
 }
 
@@ -166,16 +172,16 @@ static enum access_result range_access(struct aspace *as, const struct flat_rang
     const struct region *region = r->region;
     uint64_t offset = r->offset + (a->addr - r->addr.first);
 
-    if (a->out != NULL && r->readonly) {
+    if (a->write && r->readonly) {
         return fail(&as->refused, a, 0, ACCESS_REFUSED);
     }
     if (region->kind == REGION_IO) {
         return io_access(as, region, offset, a);
     }
-    if (a->in != NULL) {
-        ram_load(a->in, region->host + offset, a->len);
-    } else {
+    if (a->write) {
         ram_store(region->host + offset, a->out, a->len);
+    } else {
+        ram_load(a->in, region->host + offset, a->len);
     }
     return ACCESS_OK;
 }
@@ -231,5 +237,5 @@ enum access_result aspace_read(struct aspace *as, uint64_t addr, void *data, siz
 
 enum access_result aspace_write(struct aspace *as, uint64_t addr, const void *data, size_t len)
 {
-    return access_bytes(as, &(struct access){.addr = addr, .len = len, .out = data});
+    return access_bytes(as, &(struct access){.addr = addr, .len = len, .write = true, .out = data});
 }

@@ -22,9 +22,9 @@
 /* Ranges of a view, and its posted writes. */
 #define FLATVIEW_MAX_RANGES 1000000u
 /* Regions looked at, once for each alias that leads there. */
-#define FLATVIEW_MAX_VISITS (2u * FLATVIEW_MAX_RANGES)
+#define FLATVIEW_MAX_VISITS 2000000u
 /* Pieces handled while overlaying, and posted writes looked at. */
-#define FLATVIEW_MAX_STEPS (32u * FLATVIEW_MAX_RANGES)
+#define FLATVIEW_MAX_STEPS 32000000u
 /* Containers and aliases in one another. */
 #define FLATVIEW_MAX_DEPTH 64u
 

@@ -66,7 +66,7 @@ static struct region **sorted_children(const struct region *r)
         for (struct region *c = r->children; c != NULL; c = c->sibling) {
             list[n++] = c;
         }
-        qsort(list, n, sizeof(struct region *), by_address);
+        qsort(list, n, sizeof(*list), by_address);
     }
     return list;
 }

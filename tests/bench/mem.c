@@ -248,27 +248,38 @@ static void dispatch(void)
 
 static bool floor_locks;
 
-static __attribute__((noinline)) uint32_t read_by_hand(uint64_t addr, unsigned size)
+static uint32_t call_by_hand(unsigned device, uint64_t addr, unsigned size)
 {
     uint32_t value;
 
-    switch (addr / STRIDE) {
-#define DEVICE(n)                                                                                  \
+    if (floor_locks) {
+        pthread_mutex_lock(&guard.lock);
+    }
+    value = (uint32_t)device_read(&registers[device % 2], addr % STRIDE, size);
+    if (floor_locks) {
+        pthread_mutex_unlock(&guard.lock);
+    }
+    return value;
+}
+
+#define CASE(n)                                                                                    \
     case n:                                                                                        \
-        if (floor_locks) {                                                                         \
-            pthread_mutex_lock(&guard.lock);                                                       \
-        }                                                                                          \
-        value = (uint32_t)device_read(&registers[n % 2], addr % STRIDE, size);                     \
-        if (floor_locks) {                                                                         \
-            pthread_mutex_unlock(&guard.lock);                                                     \
-        }                                                                                          \
-        return value;
-        DEVICE(0)
-        DEVICE(1)
-        DEVICE(2) DEVICE(3) DEVICE(4) DEVICE(5) DEVICE(6) DEVICE(7) DEVICE(8) DEVICE(9) DEVICE(10)
-            DEVICE(11) DEVICE(12) DEVICE(13) DEVICE(14) DEVICE(15)
-#undef DEVICE
-                default : return UINT32_MAX;
+        return call_by_hand(n, addr, size)
+#define CASES4(n)                                                                                  \
+    CASE(n);                                                                                       \
+    CASE((n) + 1);                                                                                 \
+    CASE((n) + 2);                                                                                 \
+    CASE((n) + 3)
+
+static __attribute__((noinline)) uint32_t read_by_hand(uint64_t addr, unsigned size)
+{
+    switch (addr / STRIDE) {
+        CASES4(0);
+        CASES4(4);
+        CASES4(8);
+        CASES4(12);
+    default:
+        return UINT32_MAX;
     }
 }
 

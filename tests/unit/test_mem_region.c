@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* A root of all 2^64 bytes and an address space on it. */
 static struct topology *topo;
@@ -385,71 +384,4 @@ Test(mem_region, alias_bombs_are_refused, .timeout = 60)
         region_fini(&boxes[i]);
     }
     fake_io_fini(&io);
-}
-
-/* --- listings --------------------------------------------------------- */
-
-static char *printed(void (*print)(const struct aspace *, FILE *))
-{
-    char *text;
-    size_t len;
-    FILE *f = open_memstream(&text, &len);
-
-    print(as, f);
-    fclose(f);
-    return text;
-}
-
-Test(mem_region, listings)
-{
-    struct fake_ram ram, rom;
-    struct fake_io io;
-    struct region low, off;
-    char *text;
-
-    fake_ram_init(&ram, topo, REGION_RAM, "ram", 0x4000);
-    fake_ram_init(&rom, topo, REGION_ROM, "bios", 0x1000);
-    fake_io_init(&io, topo, "serial", 8);
-    region_init_alias(&low, topo, "ram-low", 0x2000, &ram.region, 0x1000);
-    region_init_alias(&off, topo, "off", 0x2000, &rom.region, 0);
-    region_set_enabled(&off, false);
-    region_add(&root, 0x1000, &io.region, 7);
-    region_add(&root, 0, &low, 0);
-    region_add(&root, 0, &off, 0);
-    region_add(&root, UINT64_MAX - 0xfff, &rom.region, -1);
-
-    text = printed(aspace_print_tree);
-    cr_assert_str_eq(text,
-                     "address-space: memory\n"
-                     "  0000000000000000-ffffffffffffffff (prio 0, i/o): root\n"
-                     "    0000000000000000-0000000000001fff (prio 0, ram): alias ram-low @ram "
-                     "0000000000001000-0000000000002fff\n"
-                     "    0000000000001000-0000000000001007 (prio 7, i/o): serial\n"
-                     "    fffffffffffff000-ffffffffffffffff (prio -1, rom): bios\n"
-                     "\n"
-                     "memory-region: ram\n"
-                     "  0000000000000000-0000000000003fff (prio 0, ram): ram\n"
-                     "\n");
-    free(text);
-
-    text = printed(aspace_print_view);
-    cr_assert_str_eq(text,
-                     "FlatView #0\n"
-                     " AS \"memory\", root: root\n"
-                     " Root memory region: root\n"
-                     "  0000000000000000-0000000000000fff (prio 0, ram): ram @0000000000001000\n"
-                     "  0000000000001000-0000000000001007 (prio 7, i/o): serial\n"
-                     "  0000000000001008-0000000000001fff (prio 0, ram): ram @0000000000002008\n"
-                     "  fffffffffffff000-ffffffffffffffff (prio -1, rom): bios\n"
-                     "\n");
-    free(text);
-
-    region_fini(&low);
-    region_fini(&off);
-    fake_io_fini(&io);
-    fake_ram_fini(&ram);
-    fake_ram_fini(&rom);
-    text = printed(aspace_print_view);
-    cr_assert_not_null(strstr(text, "\n  No rendered FlatView\n\n"));
-    free(text);
 }
