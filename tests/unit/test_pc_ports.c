@@ -63,7 +63,7 @@ Test(pc_ports, port_cf9_resets_on_a_rising_bit_2)
 Test(pc_ports, pci_addresses_do_not_reset)
 {
     for (uint32_t function = 0; function < 256; function++) {
-        fake_write(m.io, 0xcf8, 0x80000000 | function << 8, 4);
+        fake_write(m.io, 0xcf8, 0x80000004 | function << 8, 4);
         cr_expect_eq(fake_read(m.io, 0xcf8, 4), 0xffffffff, "there is no PCI");
     }
     fake_write(m.io, 0xcf8, 0x04, 1);
