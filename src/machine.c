@@ -181,21 +181,11 @@ static int add_user_devices(struct machine *m, struct err *e)
     return 0;
 }
 
-/* One transaction: the map is rendered once, when all devices are in it. */
 static int add_devices(struct machine *m, struct err *e)
 {
-    int ret, committed;
+    int ret = board_add_devices(m, e);
 
-    topology_begin(m->topo);
-    ret = board_add_devices(m, e);
-    if (ret == 0) {
-        ret = add_user_devices(m, e);
-    }
-    committed = topology_commit(m->topo);
-    if (committed < 0 && ret == 0) {
-        ret = err_set(e, -committed, "cannot set up the memory map: %s", strerror(-committed));
-    }
-    return ret;
+    return ret == 0 ? add_user_devices(m, e) : ret;
 }
 
 static int machine_build(struct machine *m, struct err *e)
