@@ -99,6 +99,7 @@ case_console_restored_after_signals() {
         talk_to_guest expect:ready raw kill:$number -- echo
         expect_status 130
     done
+    export ASAN_OPTIONS=handle_segv=0 TSAN_OPTIONS=handle_segv=0 # they would come before vmm
     for number in 3 6 11; do # QUIT, ABRT, SEGV
         talk_to_guest expect:ready raw kill:$number -- echo
         [[ $status -ne 99 ]] || fail "the terminal was not restored after signal $number"
