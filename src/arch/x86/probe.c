@@ -41,6 +41,8 @@ __asm__(".pushsection .rodata\n"
         "  jmp 2b\n"
         "probe_speed_end:\n"
         "  .code64\n"
+        "  .balign 8\n"
+        "probe_speed_size: .quad probe_speed_end - probe_speed_code\n"
         ".popsection\n");
 
 /* What a processor does not have (CPUID leaf 1, ECX) is passed over. */
@@ -77,14 +79,17 @@ __asm__(".pushsection .rodata\n"
         "probe_linux_handler:\n"
         "  iretq\n"
         "probe_linux_end:\n"
+        "  .balign 8\n"
+        "probe_linux_size: .quad probe_linux_end - probe_linux_code\n"
+        "probe_linux_handler_at: .quad probe_linux_handler - probe_linux_code\n"
         ".popsection\n");
 
-extern const uint8_t probe_speed_code[], probe_speed_end[];
-extern const uint8_t probe_linux_code[], probe_linux_handler[], probe_linux_end[];
+extern const uint8_t probe_speed_code[], probe_linux_code[];
+extern const uint64_t probe_speed_size, probe_linux_size, probe_linux_handler_at;
 
 static void load_speed(uint8_t *ram, struct boot_entry *entry)
 {
-    memcpy(ram + CODE, probe_speed_code, (size_t)(probe_speed_end - probe_speed_code));
+    memcpy(ram + CODE, probe_speed_code, probe_speed_size);
     *entry = (struct boot_entry){.mode = BOOT_REAL16, .ip = CODE, .sp = STACK};
 }
 
@@ -99,7 +104,7 @@ static void load_page_tables(uint8_t *ram)
 /* A 64-bit interrupt gate to the handler at vector 3. */
 static void load_idt(uint8_t *ram)
 {
-    uint64_t handler = CODE + (uint64_t)(probe_linux_handler - probe_linux_code);
+    uint64_t handler = CODE + probe_linux_handler_at;
     put_le64(ram + IDT + 3 * 16, handler | 0x10ULL << 16 | 0x8e00ULL << 32);
     put_le16(ram + IDTR, 4 * 16 - 1);
     put_le64(ram + IDTR + 2, IDT);
@@ -107,7 +112,7 @@ static void load_idt(uint8_t *ram)
 
 static void load_linux(uint8_t *ram, struct boot_entry *entry)
 {
-    memcpy(ram + CODE, probe_linux_code, (size_t)(probe_linux_end - probe_linux_code));
+    memcpy(ram + CODE, probe_linux_code, probe_linux_size);
     load_page_tables(ram);
     load_idt(ram);
     put_le64(ram + GDT + 0x10, 0x00af9b000000ffff); /* 64-bit code */
