@@ -100,18 +100,33 @@ static void take_parameter(struct i8042 *k, uint8_t command, uint8_t value)
     }
 }
 
+/* The commands that switch an interface; false: it is none. */
+static bool switch_interface(struct i8042 *k, uint8_t command)
+{
+    switch (command) {
+    case CMD_AUX_DISABLE:
+        k->config |= CONFIG_AUX_OFF;
+        return true;
+    case CMD_AUX_ENABLE:
+        k->config &= (uint8_t)~CONFIG_AUX_OFF;
+        return true;
+    case CMD_KBD_DISABLE:
+        k->config |= CONFIG_KBD_OFF;
+        return true;
+    case CMD_KBD_ENABLE:
+        k->config &= (uint8_t)~CONFIG_KBD_OFF;
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void run_command(struct i8042 *k, uint8_t command)
 {
     k->pending = 0;
     switch (command) {
     case CMD_READ_CONFIG:
         answer(k, k->config);
-        break;
-    case CMD_AUX_DISABLE:
-        k->config |= CONFIG_AUX_OFF;
-        break;
-    case CMD_AUX_ENABLE:
-        k->config &= (uint8_t)~CONFIG_AUX_OFF;
         break;
     case CMD_AUX_TEST:
         answer(k, AUX_TEST_STUCK);
@@ -122,12 +137,6 @@ static void run_command(struct i8042 *k, uint8_t command)
         break;
     case CMD_KBD_TEST:
         answer(k, KBD_TEST_PASSED);
-        break;
-    case CMD_KBD_DISABLE:
-        k->config |= CONFIG_KBD_OFF;
-        break;
-    case CMD_KBD_ENABLE:
-        k->config &= (uint8_t)~CONFIG_KBD_OFF;
         break;
     case CMD_READ_OUTPUT_PORT:
         answer(k, k->output_port);
@@ -140,10 +149,12 @@ static void run_command(struct i8042 *k, uint8_t command)
         k->pending = command;
         break;
     default:
-        if ((command & 0xf0) != CMD_PULSE) {
+        if ((command & 0xf0) == CMD_PULSE) {
+            if (!(command & OUTPUT_NOT_RESET)) {
+                request_reset(k);
+            }
+        } else if (!switch_interface(k, command)) {
             guest_error(&k->dev.guest_errors, "%s: unknown command 0x%x", k->dev.id, command);
-        } else if (!(command & OUTPUT_NOT_RESET)) {
-            request_reset(k);
         }
         break;
     }

@@ -9,7 +9,9 @@
  *    not drop them, for they count as sent.
  *  - Input waits in the console until the guest listens (receive interrupt on,
  *    or LSR polled) and the FIFO has room: nothing overruns, and nothing typed or
- *    piped in during boot is thrown away by a driver's start-up code.
+ *    piped in during boot is thrown away by a driver's start-up code. For the
+ *    same reason switching the FIFOs on keeps the byte in RBR: Linux does that
+ *    after it has enabled the interrupt.
  *  - Below the trigger level the time-out interrupt comes at once with new
  *    input; a reader that leaves bytes behind is reminded after the time of four
  *    characters at 115200 baud, counted from its first read.
@@ -167,11 +169,13 @@ static void write_ier(struct uart *u, uint8_t value)
 
 static void write_fcr(struct uart *u, uint8_t value)
 {
-    bool toggled = (value ^ u->fcr) & FCR_ENABLE;
-    if (toggled || (value & FCR_ENABLE && value & FCR_CLEAR_RX)) {
+    bool on = value & FCR_ENABLE;
+    bool switched_off = !on && uart_fifo_mode(u);
+    if (switched_off || (on && value & FCR_CLEAR_RX)) {
         uart_rx_clear(u);
     }
-    u->fcr = value & FCR_ENABLE ? value & FCR_KEPT : 0;
+    u->fcr = on ? value & FCR_KEPT : 0;
+    u->timeout_pending = on && u->rx.count > 0;
 }
 
 /* In loopback the modem inputs come from MCR. */

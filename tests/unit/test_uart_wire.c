@@ -163,8 +163,16 @@ Test(uart_wire, input_waits_until_the_driver_has_started)
     }
     rd(LSR), rd(DATA), rd(IIR_FCR), rd(MSR);
     cr_expect_eq(fake_chardev_pump(&m.console), 40);
-    wr(MCR, 0x0b);
-    wr(IER, 0x05);
+    wr(IER, 0x05); /* and then the FIFOs, with input coming in at every step */
+    static const uint8_t setup[][2] = {
+        {LCR, 0x93},     {DATA, 0x01},    {IER, 0x00}, {LCR, 0x13},
+        {IIR_FCR, 0x01}, {IIR_FCR, 0x81}, {MCR, 0x0b},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(setup); i++) {
+        fake_chardev_pump(&m.console);
+        wr(setup[i][0], setup[i][1]);
+    }
+    cr_expect(m.irqs.level[GSI]);
     size_t got = 0;
     for (unsigned i = 0; i < 10; i++) {
         fake_chardev_pump(&m.console);
