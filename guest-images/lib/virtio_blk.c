@@ -23,8 +23,14 @@ bool blk_open(struct blk *b, unsigned n, struct virtq *queue, uint64_t features)
     }
     b->virtio.queue = queue;
     b->wait = poll;
-    virtio_start(&b->virtio, VIRTIO_F_VERSION_1 | (features & virtio_offered(&b->virtio)));
+    b->features = VIRTIO_F_VERSION_1 | (features & virtio_offered(&b->virtio));
+    blk_restart(b);
     return true;
+}
+
+void blk_restart(struct blk *b)
+{
+    virtio_start(&b->virtio, b->features);
 }
 
 uint64_t blk_capacity(const struct blk *b)
@@ -33,7 +39,7 @@ uint64_t blk_capacity(const struct blk *b)
            (uint64_t)virtio_read(&b->virtio, VIRTIO_CONFIG + BLK_CAPACITY + 4) << 32;
 }
 
-unsigned blk_request(struct blk *b, uint32_t type, uint64_t sector, void *data, uint32_t len)
+void blk_submit(struct blk *b, uint32_t type, uint64_t sector, void *data, uint32_t len)
 {
     struct virtq_desc *desc = b->virtio.queue->desc;
     const uint16_t direction = type == BLK_WRITE ? 0 : VIRTQ_WRITE;
@@ -44,6 +50,11 @@ unsigned blk_request(struct blk *b, uint32_t type, uint64_t sector, void *data, 
     desc[1] = (struct virtq_desc){(uintptr_t)data, len, VIRTQ_NEXT | direction, 2};
     desc[2] = (struct virtq_desc){(uintptr_t)&status, sizeof(status), VIRTQ_WRITE, 0};
     virtq_submit(&b->virtio, 0);
+}
+
+unsigned blk_request(struct blk *b, uint32_t type, uint64_t sector, void *data, uint32_t len)
+{
+    blk_submit(b, type, sector, data, len);
     while (!virtq_take(&b->virtio, &b->written)) {
         b->wait(b);
     }

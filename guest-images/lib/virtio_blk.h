@@ -30,14 +30,21 @@ enum {
 struct blk {
     struct virtio virtio;
     void (*wait)(struct blk *b); /* called until the request is done */
+    uint64_t features;           /* accepted */
     uint32_t written;            /* bytes the device wrote, of the last request */
 };
 
 /* Find and start the n-th disk with the features of the list that it offers, polling. */
 bool blk_open(struct blk *b, unsigned n, struct virtq *queue, uint64_t features);
 
+/* Reset the disk and start it again. */
+void blk_restart(struct blk *b);
+
 /* Capacity in sectors. */
 uint64_t blk_capacity(const struct blk *b);
+
+/* Begin one request with len bytes of data, and go on. */
+void blk_submit(struct blk *b, uint32_t type, uint64_t sector, void *data, uint32_t len);
 
 /* One request with len bytes of data; returns its status, BLK_*. */
 unsigned blk_request(struct blk *b, uint32_t type, uint64_t sector, void *data, uint32_t len);

@@ -8,6 +8,7 @@
 
 #define VECTOR_BLK   VECTOR_DEVICE
 #define UNKNOWN_TYPE 0x77
+#define RESETS       10
 
 static struct virtq queue;
 static uint8_t buffer[2 * SECTOR_SIZE], back[2 * SECTOR_SIZE];
@@ -69,6 +70,18 @@ static void refused_requests(uint64_t capacity)
     CHECK_EQ(blk_request(&disk, UNKNOWN_TYPE, 0, back, SECTOR_SIZE), BLK_UNSUPP);
 }
 
+/* Resets with a request on its way: it ends before the reset does, or never. */
+static void reset_in_flight(void)
+{
+    for (unsigned i = 0; i < RESETS; i++) {
+        blk_submit(&disk, i % 2 ? BLK_FLUSH : BLK_READ, 0, back, i % 2 ? 0 : sizeof(back));
+        blk_restart(&disk);
+        CHECK_EQ(blk_request(&disk, BLK_READ, 0, back, SECTOR_SIZE), BLK_OK);
+        CHECK_EQ(disk.written, SECTOR_SIZE + 1);
+        CHECK_EQ(queue.used.idx, 1);
+    }
+}
+
 int guest_main(void)
 {
     static char id[BLK_ID_SIZE + 1];
@@ -81,6 +94,7 @@ int guest_main(void)
     CHECK_EQ(blk_request(&disk, BLK_READ, 0, back, SECTOR_SIZE), BLK_OK);
     print("blk: sector 0 begins with '%c%c%c%c'\n", back[0], back[1], back[2], back[3]);
     refused_requests(capacity);
+    reset_in_flight();
     if (read_only) {
         CHECK_EQ(blk_request(&disk, BLK_WRITE, 2, buffer, SECTOR_SIZE), BLK_IOERR);
     } else {

@@ -174,17 +174,17 @@ static void wait_for_verdict(bool may_be_answered)
 }
 
 /* After a reset the device is as new. */
-static void recover(uint64_t features)
+static void recover(void)
 {
-    virtio_start(&disk.virtio, features);
+    blk_restart(&disk);
     CHECK_EQ(virtio_read(&disk.virtio, VIRTIO_INTERRUPT_STATUS), 0);
     CHECK_EQ(blk_request(&disk, BLK_READ, 0, sector, SECTOR_SIZE), BLK_OK);
 }
 
 /* Queue memory outside RAM: refused when the queue goes live, or found at its first use. */
-static void queue_outside_ram(uint64_t features)
+static void queue_outside_ram(void)
 {
-    CHECK(virtio_negotiate(&disk.virtio, features));
+    CHECK(virtio_negotiate(&disk.virtio, disk.features));
     disk.virtio.queue = (struct virtq *)BEHIND_RAM;
     const bool live = virtio_queue_start(&disk.virtio);
     virtio_write(&disk.virtio, VIRTIO_STATUS,
@@ -199,8 +199,6 @@ static void queue_outside_ram(uint64_t features)
 int guest_main(void)
 {
     CHECK(blk_open(&disk, 0, &queue, VIRTIO_F_INDIRECT));
-    const uint64_t features =
-        VIRTIO_F_VERSION_1 | (virtio_offered(&disk.virtio) & VIRTIO_F_INDIRECT);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         print("rings: %s\n", cases[i].name);
         sound(queue.desc);
@@ -209,11 +207,11 @@ int guest_main(void)
         }
         virtq_submit(&disk.virtio, cases[i].head);
         wait_for_verdict(cases[i].may_be_answered);
-        recover(features);
+        recover();
     }
     print("rings: queue outside RAM\n");
-    queue_outside_ram(features);
-    recover(features);
+    queue_outside_ram();
+    recover();
     print("rings: ok\n");
     return 0;
 }

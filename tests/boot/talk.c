@@ -14,10 +14,11 @@
  *   echo:N        write N bytes at full speed and expect every one of them back
  *   raw           the terminal is in raw mode now
  *   kill:NUMBER   send COMMAND a signal
+ *   limit:N       the rest may take N seconds (15)
  *
  * What comes in goes to standard output. With a COMMAND the exit status is
  * COMMAND's (128 + n for signal n), and the terminal must be as it was before.
- * Status 99 and a message: a step failed, or all together took too long.
+ * Status 99 and a message: a step failed or took too long.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -74,6 +75,16 @@ static void on_alarm(int signal_number)
     }
     (void)!write(STDERR_FILENO, message, sizeof(message) - 1);
     _exit(STATUS_FAILED);
+}
+
+static size_t number(const char *text)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+    if (end == text || *end != '\0') {
+        fail("wants a number");
+    }
+    return n;
 }
 
 static void on_child(int signal_number)
@@ -188,8 +199,9 @@ static void send_text(const char *text)
     send_bytes(text, strlen(text));
 }
 
-static void paste_and_expect_sum(size_t len)
+static void paste_and_expect_sum(const char *bytes)
 {
+    const size_t len = number(bytes);
     char *text = paste_text(len);
     char answer[32];
     uint32_t sum = 0;
@@ -203,8 +215,9 @@ static void paste_and_expect_sum(size_t len)
 }
 
 /* Sends and receives at the same time, or both sides could wait for room. */
-static void paste_and_expect_echo(size_t len)
+static void paste_and_expect_echo(const char *bytes)
 {
+    const size_t len = number(bytes);
     char *text = paste_text(len);
     size_t sent = 0, checked = 0;
     while (checked < len) {
@@ -253,9 +266,9 @@ static void check_restored(const struct termios *before)
     }
 }
 
-static void kill_command(size_t signal_number)
+static void kill_command(const char *signal_number)
 {
-    kill(child, (int)signal_number);
+    kill(child, (int)number(signal_number));
 }
 
 static _Noreturn void run_command(char **argv)
@@ -316,39 +329,26 @@ static int finish_command(void)
 
 /* --- steps ---------------------------------------------------------------------- */
 
-static size_t number(const char *text)
+static void set_limit(const char *seconds)
 {
-    char *end;
-    unsigned long n = strtoul(text, &end, 10);
-    if (end == text || *end != '\0') {
-        fail("wants a number");
-    }
-    return n;
+    alarm((unsigned)number(seconds));
 }
 
 static void do_step(const char *text)
 {
     static const struct {
         const char *name;
-        void (*with_number)(size_t n);
-        void (*with_text)(const char *text);
+        void (*run)(const char *argument);
     } steps[] = {
-        {"expect:", NULL, expect},
-        {"send:", NULL, send_text},
-        {"sum:", paste_and_expect_sum, NULL},
-        {"echo:", paste_and_expect_echo, NULL},
-        {"kill:", kill_command, NULL},
-        {"raw", NULL, check_raw},
+        {"expect:", expect},   {"send:", send_text},    {"sum:", paste_and_expect_sum},
+        {"raw", check_raw},    {"kill:", kill_command}, {"echo:", paste_and_expect_echo},
+        {"limit:", set_limit},
     };
     step = text;
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        const char *arg = text + strlen(steps[i].name);
-        if (strncmp(text, steps[i].name, strlen(steps[i].name)) == 0) {
-            if (steps[i].with_number != NULL) {
-                steps[i].with_number(number(arg));
-            } else {
-                steps[i].with_text(arg);
-            }
+        const size_t len = strlen(steps[i].name);
+        if (strncmp(text, steps[i].name, len) == 0) {
+            steps[i].run(text + len);
             return;
         }
     }

@@ -119,6 +119,10 @@ case_smp_8() {
     comes_up 8
 }
 
+case_smp_64() {
+    comes_up 64
+}
+
 case_smp_acpi_off() {
     guest smp --cpus 3 --machine pc,acpi=off --append cpus=3
     expect_status 0
