@@ -58,7 +58,6 @@ void *memcpy(void *to, const void *from, size_t n);
 void *memset(void *to, int byte, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
-int strcmp(const char *a, const char *b);
 
 /* A little-endian number at any address. */
 static inline uint32_t get_le32(const void *p)

@@ -22,12 +22,3 @@ size_t strlen(const char *s)
     }
     return n;
 }
-
-int strcmp(const char *a, const char *b)
-{
-    while (*a != '\0' && *a == *b) {
-        a++;
-        b++;
-    }
-    return (unsigned char)*a - (unsigned char)*b;
-}

@@ -40,9 +40,7 @@ static void reset(void)
     } else {
         mmio_write8(ACPI_RESET_GPA, ACPI_RESET);
     }
-    for (;;) {
-        __asm__ volatile("hlt");
-    }
+    cpu_stop();
 }
 
 static void triple_fault(void)
@@ -72,7 +70,7 @@ int guest_main(void)
     } else if (cmdline_has("hang")) {
         user_call(loop_for_ever, 0);
     } else if (cmdline_has("halt")) {
-        __asm__ volatile("cli; hlt");
+        cpu_stop();
     } else if (cmdline_has("poweroff")) {
         guest_poweroff();
     } else if (cmdline_has("reset-keyboard") || cmdline_has("reset-port") ||

@@ -35,16 +35,6 @@ static inline void cpu_relax(void)
     __asm__ volatile("pause" ::: "memory");
 }
 
-static inline void interrupts_on(void)
-{
-    __asm__ volatile("sti" ::: "memory");
-}
-
-static inline void interrupts_off(void)
-{
-    __asm__ volatile("cli" ::: "memory");
-}
-
 /* Turn interrupts on and sleep until one has been handled; off again. No interrupt is lost between.
  */
 static inline void wait_for_interrupt(void)
@@ -52,11 +42,12 @@ static inline void wait_for_interrupt(void)
     __asm__ volatile("sti; hlt; cli" ::: "memory");
 }
 
-static inline uint64_t cycle_count(void)
+/* The end of this CPU's work. */
+static inline _Noreturn void cpu_stop(void)
 {
-    uint32_t low, high;
-    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return (uint64_t)high << 32 | low;
+    for (;;) {
+        __asm__ volatile("cli; hlt");
+    }
 }
 
 static inline uint32_t atomic_exchange32(volatile uint32_t *word, uint32_t value)

@@ -34,24 +34,17 @@ void console_putc(char c)
     port_out8(PORT_COM1, (uint8_t)c);
 }
 
-static _Noreturn void stop_cpu(void)
-{
-    for (;;) {
-        __asm__ volatile("cli; hlt");
-    }
-}
-
 void guest_exit(unsigned code)
 {
     port_out32(PORT_DEBUG_EXIT, code);
     port_out8(PORT_PVPANIC, PVPANIC_PANICKED);
-    stop_cpu();
+    cpu_stop();
 }
 
 void guest_poweroff(void)
 {
     mmio_write8(ACPI_SLEEP_GPA, ACPI_SLEEP_S5);
-    stop_cpu();
+    cpu_stop();
 }
 
 void *phys_window(uint64_t gpa)

@@ -15,9 +15,7 @@ static void ap_main(void)
 {
     ap_function(atomic_add32(&started, 1) + 1);
     atomic_add32(&done, 1);
-    for (;;) {
-        __asm__ volatile("cli; hlt");
-    }
+    cpu_stop();
 }
 
 void cpus_start(unsigned count, void (*fn)(unsigned index))

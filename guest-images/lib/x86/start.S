@@ -59,6 +59,7 @@ in_long_mode:
     mov %eax, %ds
     mov %eax, %es
     mov %eax, %ss
+    mov %esp, %esp /* clears the upper half, which the switch leaves undefined */
     xor %ebp, %ebp
     mov cpu_main, %eax
     call *%rax

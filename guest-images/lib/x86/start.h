@@ -14,6 +14,10 @@
 /* Virtual address of phys_window(): behind the identity map. */
 #define WINDOW_ADDRESS 0x100000000
 
+/* Interrupt vectors in use, and the bytes between their entry points. */
+#define VECTOR_COUNT   0x40
+#define TRAP_STUB_SIZE 16
+
 /* How the loader came in: decides what boot_data points to. */
 #define BOOT_PVH       1
 #define BOOT_MULTIBOOT 2

@@ -4,19 +4,16 @@
  */
 #include "start.h"
 
-#define VECTOR_COUNT 0x40
-#define STUB_SIZE    16
-
 /* Vectors for which the CPU itself pushes an error code. */
 #define HAS_ERROR_CODE 0x60227d00 /* 8, 10 to 14, 17, 21, 29, 30 */
 
     .text
-    .balign STUB_SIZE
+    .balign TRAP_STUB_SIZE
     .globl trap_stubs
 trap_stubs:
     .set vector, 0
     .rept VECTOR_COUNT
-    .balign STUB_SIZE
+    .balign TRAP_STUB_SIZE
     .if (vector >= 32) || !((HAS_ERROR_CODE >> vector) & 1)
     pushq $0
     .endif

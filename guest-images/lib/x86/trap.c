@@ -1,6 +1,6 @@
 /*
  * The interrupt descriptor table and what stands behind it.
- * Source: Intel SDM volume 3, chapters 6 (gates) and 8.2.3 (TSS).
+ * Source: Intel SDM volume 3, sections 6.14 (gates) and 7.7 (TSS).
  */
 #include "guest.h"
 #include "internal.h"
@@ -8,7 +8,6 @@
 #include "x86.h"
 
 #define EXCEPTIONS     22
-#define STUB_SIZE      16
 #define GATE_INTERRUPT 0x8e00UL /* present, ring 0, interrupts go off */
 #define TSS_AVAILABLE  0x89
 
@@ -32,7 +31,7 @@ static struct tss tss;
 
 static void set_gate(unsigned vector)
 {
-    const uint64_t entry = (uintptr_t)trap_stubs + vector * STUB_SIZE;
+    const uint64_t entry = (uintptr_t)trap_stubs + vector * TRAP_STUB_SIZE;
     idt[vector].low =
         (entry & 0xffff) | SELECTOR_CODE << 16 | GATE_INTERRUPT << 32 | (entry & 0xffff0000) << 32;
     idt[vector].high = entry >> 32;
@@ -52,12 +51,11 @@ static void load_tss(void)
 
 static void load_idt(void)
 {
-    struct {
-        uint16_t unused[3];
+    const struct {
         uint16_t limit;
         uint64_t base;
-    } pointer = {.limit = sizeof(idt) - 1, .base = (uintptr_t)idt};
-    __asm__ volatile("lidt %0" ::"m"(pointer.limit), "m"(pointer.base));
+    } __attribute__((packed)) pointer = {sizeof(idt) - 1, (uintptr_t)idt};
+    __asm__ volatile("lidt %0" ::"m"(pointer));
 }
 
 void traps_init(void)

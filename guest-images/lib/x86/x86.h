@@ -62,8 +62,7 @@ DEFINE_PORT(32, "l")
 
 /* Vectors 0 to 31 are the CPU's exceptions; the rest are free for devices. */
 #define VECTOR_DEVICE   0x20
-#define VECTOR_SPURIOUS 0x3f
-#define VECTOR_COUNT    0x40
+#define VECTOR_SPURIOUS 0x3f /* the last */
 
 /* Registers of the interrupted code, as trap.S pushes them. */
 struct trap_frame {
