@@ -1,185 +1,22 @@
 /*
- * Event loop: see loop.h.
- *
- * Timers sleep on a timerfd, which any thread may bring forward without waking
- * the loop; an eventfd wakes it for bottom halves and stop. Both are watched
- * edge-triggered, so they need no read. The timer list is sorted and its links
- * are in the timers: a machine has a handful, and arming one cannot fail.
- *
- * Locking: timer_lock covers the timer lists and `programmed`. Bottom halves
- * are pushed on a lock-free stack; all else belongs to the loop's thread.
+ * Event loop: see loop.h and, for what it is made of, loop_internal.h.
  */
 #include "src/loop.h"
 
-#include "src/mem/topology.h"
+#include "src/loop_internal.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define EVENTS_PER_TURN 64
-#define NEVER           UINT64_MAX
-
-struct loop {
-    int epoll_fd;
-    int wake_fd;
-    int timer_fd;
-    struct clock *clock;
-    struct clock_waiter waiter;
-
-    pthread_mutex_t timer_lock;
-    struct timer *timers; /* by deadline */
-    struct timer *due;    /* taken off `timers` in this turn, not fired yet */
-    uint64_t programmed;  /* machine time timer_fd is set to; NEVER: not set */
-
-    struct bh *_Atomic bh_stack; /* newest first; pushed from any thread */
-    struct bh *bh_next;          /* taken off the stack, for the next turn, oldest first */
-    struct bh *bh_turn;          /* of this turn, not run yet */
-
-    struct topology *topo; /* callbacks are its online reader; NULL: of none */
-    struct mem_reader reader;
-
-    _Atomic bool stop;
-    struct epoll_event events[EVENTS_PER_TURN]; /* data.ptr NULL: nobody to call */
-    int event_count;
-};
-
-/* The loop whose callbacks this thread is running. */
-static _Thread_local struct loop *current_loop;
+_Thread_local struct loop *current_loop;
 
 static void wake(struct loop *l)
 {
     (void)eventfd_write(l->wake_fd, 1); /* cannot overflow in any lifetime */
-}
-
-/* --- timers ----------------------------------------------------------- */
-
-/* Set timer_fd for the first timer. timer_lock is held. */
-static void program_timer(struct loop *l)
-{
-    if (l->timers == NULL || l->timers->deadline >= l->programmed || clock_paused(l->clock)) {
-        return;
-    }
-    uint64_t now = clock_now(l->clock);
-    uint64_t wait = l->timers->deadline > now ? l->timers->deadline - now : 1;
-    struct itimerspec spec = {
-        .it_value = {.tv_sec = (time_t)(wait / NS_PER_SEC), .tv_nsec = (long)(wait % NS_PER_SEC)}};
-    timerfd_settime(l->timer_fd, 0, &spec, NULL);
-    l->programmed = l->timers->deadline;
-}
-
-static void clock_resumed(void *opaque)
-{
-    struct loop *l = opaque;
-    pthread_mutex_lock(&l->timer_lock);
-    l->programmed = NEVER; /* it may have expired unheeded during the pause */
-    program_timer(l);
-    pthread_mutex_unlock(&l->timer_lock);
-}
-
-static void timer_unlink(struct timer *t)
-{
-    if (t->pprev == NULL) {
-        return;
-    }
-    *t->pprev = t->next;
-    if (t->next != NULL) {
-        t->next->pprev = t->pprev;
-    }
-    t->pprev = NULL;
-}
-
-static void timer_insert(struct timer **p, struct timer *t)
-{
-    while (*p != NULL && (*p)->deadline <= t->deadline) {
-        p = &(*p)->next;
-    }
-    t->next = *p;
-    t->pprev = p;
-    if (t->next != NULL) {
-        t->next->pprev = &t->next;
-    }
-    *p = t;
-}
-
-void timer_init(struct timer *t, struct loop *l, void (*fire)(void *opaque), void *opaque)
-{
-    *t = (struct timer){.loop = l, .fire = fire, .opaque = opaque};
-}
-
-void timer_arm(struct timer *t, uint64_t deadline_ns)
-{
-    struct loop *l = t->loop;
-    pthread_mutex_lock(&l->timer_lock);
-    timer_unlink(t);
-    t->deadline = deadline_ns;
-    timer_insert(&l->timers, t);
-    if (current_loop != l) { /* the loop's thread does it once, before it waits */
-        program_timer(l);
-    }
-    pthread_mutex_unlock(&l->timer_lock);
-}
-
-void timer_cancel(struct timer *t)
-{
-    /* timer_fd stays set: one empty turn costs less than a system call each time. */
-    pthread_mutex_lock(&t->loop->timer_lock);
-    timer_unlink(t);
-    pthread_mutex_unlock(&t->loop->timer_lock);
-}
-
-bool timer_armed(const struct timer *t)
-{
-    pthread_mutex_lock(&t->loop->timer_lock);
-    bool armed = t->pprev != NULL;
-    pthread_mutex_unlock(&t->loop->timer_lock);
-    return armed;
-}
-
-/* Move the timers that are due now to l->due, so that one armed by a callback waits a turn. */
-static void take_due(struct loop *l)
-{
-    struct timer *t;
-    uint64_t now = l->timers != NULL ? clock_now(l->clock) : 0;
-    if (l->programmed <= now) {
-        l->programmed = NEVER;
-    }
-    while ((t = l->timers) != NULL && t->deadline <= now) {
-        timer_unlink(t);
-        timer_insert(&l->due, t);
-    }
-}
-
-static void run_timers(struct loop *l)
-{
-    struct timer *t;
-    pthread_mutex_lock(&l->timer_lock);
-    take_due(l);
-    while ((t = l->due) != NULL) {
-        timer_unlink(t);
-        pthread_mutex_unlock(&l->timer_lock);
-        t->fire(t->opaque);
-        pthread_mutex_lock(&l->timer_lock);
-    }
-    pthread_mutex_unlock(&l->timer_lock);
-}
-
-/* Is the first timer due? If not, see to it that timer_fd wakes us when it is. */
-static bool timer_is_due(struct loop *l)
-{
-    pthread_mutex_lock(&l->timer_lock);
-    bool due = l->timers != NULL && l->timers->deadline <= clock_now(l->clock);
-    if (!due) {
-        program_timer(l);
-    }
-    pthread_mutex_unlock(&l->timer_lock);
-    return due;
 }
 
 /* --- bottom halves ---------------------------------------------------- */
@@ -354,7 +191,7 @@ struct loop *loop_new(struct clock *clock, struct err *e)
         return NULL;
     }
     pthread_mutex_init(&l->timer_lock, NULL);
-    l->waiter = (struct clock_waiter){.resumed = clock_resumed, .opaque = l};
+    l->waiter = (struct clock_waiter){.resumed = loop_clock_resumed, .opaque = l};
     clock_add_waiter(clock, &l->waiter);
     return l;
 }
@@ -407,12 +244,12 @@ void loop_set_topology(struct loop *l, struct topology *t)
 
 static void run_turn(struct loop *l, bool may_wait)
 {
-    bool work = l->bh_next != NULL || atomic_load(&l->bh_stack) != NULL || timer_is_due(l);
+    bool work = l->bh_next != NULL || atomic_load(&l->bh_stack) != NULL || loop_timer_is_due(l);
     int n = epoll_wait(l->epoll_fd, l->events, EVENTS_PER_TURN, may_wait && !work ? -1 : 0);
     l->event_count = n > 0 ? n : 0; /* a signal ends the wait early */
     reader_online(l);
     run_fds(l);
-    run_timers(l);
+    loop_run_timers(l);
     run_bhs(l);
     reader_offline(l);
 }

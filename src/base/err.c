@@ -51,11 +51,12 @@ void err_prefix(struct err *e, const char *fmt, ...)
     char prefix[sizeof(e->what) / 2];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(prefix, sizeof(prefix) - 2, fmt, ap);
+    vsnprintf(prefix, sizeof(prefix) - strlen(": "), fmt, ap);
     va_end(ap);
-    strcat(prefix, ": ");
-
     size_t shift = strlen(prefix);
+    prefix[shift++] = ':';
+    prefix[shift++] = ' ';
+
     size_t keep = strlen(e->what);
     if (keep > sizeof(e->what) - 1 - shift) {
         keep = sizeof(e->what) - 1 - shift;
