@@ -1,4 +1,5 @@
-# What a boot test can use. Sourced by run, which sets VMM, GUESTS and TALK.
+# What a boot test can use. Sourced by run, which sets VMM, GUESTS, TALK
+# and refusal (why this host runs no guests; empty if it does).
 #
 # vmm and guest leave the exit status in $status, standard output in the file
 # out and standard error in err; the expect_ functions look at these and end the
@@ -11,6 +12,7 @@ limit=20
 
 background_pid=""
 status=none
+refusal_wanted=
 
 show_last_run() {
     echo "command: $last_command"
@@ -43,6 +45,8 @@ run() {
     timeout --signal=KILL "$limit" "$@" >out 2>err
     status=$?
     [[ $status -ne 137 ]] || fail "took longer than $limit s"
+    # A host without KVM answers so before much else.
+    [[ $status -ne 77 || -z $refusal || -n $refusal_wanted ]] || skip "$refusal"
 }
 
 vmm() {

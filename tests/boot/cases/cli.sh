@@ -1,6 +1,6 @@
-# The command line: what it refuses and how, and what it prints. None of these
-# runs a guest, so they need no KVM, but for those that say so.
-# shellcheck shell=bash disable=SC2154
+# The command line: what it refuses and how, and what it prints. Cases cli_*
+# run no guest; what they can test on a host without KVM they do.
+# shellcheck shell=bash disable=SC2034,SC2154
 
 # --- options ---------------------------------------------------------------------------
 
@@ -218,6 +218,7 @@ as_nobody() {
 }
 
 case_cli_no_permission_on_kvm() {
+    refusal_wanted=1
     [[ -e /dev/kvm ]] || skip "there is no /dev/kvm"
     if [[ $(id -u) -eq 0 ]]; then
         [[ $(stat -c %a /dev/kvm) == *[0145] ]] || skip "everyone may use /dev/kvm"
@@ -231,6 +232,7 @@ case_cli_no_permission_on_kvm() {
 }
 
 case_cli_no_kvm() {
+    refusal_wanted=1
     local hide='mount -t tmpfs none /dev && exec "$@"'
     local namespace=(unshare --mount --propagation private)
     [[ $(id -u) -eq 0 ]] || namespace+=(--map-root-user)
@@ -295,6 +297,7 @@ case_cli_dump_acpi() {
 }
 
 case_cli_doctor() {
+    refusal_wanted=1
     vmm --doctor
     [[ $status -eq 0 || $status -eq 77 ]] || fail "status 0 or 77 was expected"
     expect_out '/dev/kvm'
