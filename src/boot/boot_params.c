@@ -6,9 +6,6 @@
 #include "src/base/le.h"
 #include "src/boot/loader.h"
 
-#include <string.h>
-#include <sys/random.h>
-
 /* Offsets in boot_params; 0x1f1 and up are the setup header. */
 enum {
     BP_ACPI_RSDP = 0x070,
@@ -25,9 +22,6 @@ enum {
 #define E820_ENTRY_SIZE 20
 #define E820_MAX        128
 
-#define SETUP_RNG_SEED 9 /* Linux 6.0 and later; others pass over it */
-#define RNG_SEED_SIZE  32
-
 static void fill_e820(const struct loader *l, uint8_t *params)
 {
     size_t count = l->req->map_count < E820_MAX ? l->req->map_count : E820_MAX;
@@ -38,25 +32,6 @@ static void fill_e820(const struct loader *l, uint8_t *params)
         put_le32(entry + 16, l->req->map[i].type);
     }
     params[BP_E820_COUNT] = (uint8_t)count;
-}
-
-/*
- * Entropy for the guest's random generator: without it a machine without
- * RDRAND waits for its first random numbers. Optional, so no error if the host
- * has none to give.
- */
-static int add_rng_seed(struct loader *l, uint8_t *params)
-{
-    uint8_t node[16 + RNG_SEED_SIZE] = {0};
-    if (getrandom(node + 16, RNG_SEED_SIZE, GRND_NONBLOCK) != RNG_SEED_SIZE) {
-        return 0;
-    }
-    put_le32(node + 8, SETUP_RNG_SEED);
-    put_le32(node + 12, RNG_SEED_SIZE);
-    put_le64(params + BP_SETUP_DATA, PC_INFO_GPA);
-    int rc = loader_write(l, "random seed", PC_INFO_GPA, node, sizeof(node));
-    explicit_bzero(node, sizeof(node));
-    return rc;
 }
 
 int boot_params_finish(struct loader *l, uint8_t *params, uint64_t initrd, uint64_t initrd_size,
@@ -70,10 +45,9 @@ int boot_params_finish(struct loader *l, uint8_t *params, uint64_t initrd, uint6
     put_le32(params + BP_EXT_INITRD_SIZE, (uint32_t)(initrd_size >> 32));
     put_le32(params + BP_CMDLINE, PC_CMDLINE_GPA);
 
-    int rc = add_rng_seed(l, params);
-    if (rc == 0) {
-        rc = loader_write(l, "boot_params", PC_BOOT_PARAMS_GPA, params, BOOT_PARAMS_SIZE);
-    }
+    put_le64(params + BP_SETUP_DATA, 0); /* whatever the file says */
+
+    int rc = loader_write(l, "boot_params", PC_BOOT_PARAMS_GPA, params, BOOT_PARAMS_SIZE);
     if (rc == 0) {
         rc = loader_page_tables(l);
     }

@@ -108,7 +108,7 @@ int initrd_load(struct loader *l, const struct initrd_rule *rule, uint64_t *gpa,
 #define BOOT_PARAMS_SIZE 4096
 
 /*
- * Fill memory map, ACPI, initrd, command line and random seed into params,
+ * Fill memory map, ACPI, initrd and command line into params,
  * whose setup header the caller has filled, and write it to guest memory; then
  * set the entry state of the 64-bit protocol.
  */
