@@ -6,6 +6,7 @@
 #include "src/base/err.h"
 #include "src/base/trace.h"
 #include "src/config.h"
+#include "src/console/chardev.h"
 #include "src/device.h"
 #include "src/doctor.h"
 #include "src/machine.h"
@@ -139,8 +140,10 @@ int main(int argc, char **argv)
 {
     struct config config;
     struct err e = ERR_INIT;
-    int status = config_parse(&config, argc, argv, &e);
+    int status;
 
+    chardev_reserve_stdio();
+    status = config_parse(&config, argc, argv, &e);
     if (status == 0) {
         status = act(&config, &e);
     }

@@ -411,6 +411,7 @@ int machine_run(struct machine *m)
 
     vcpus_stop(&vm->vcpus);
     chardev_flush(m->console);
+    chardev_restore_terminal(); /* what follows has lines of its own */
     explain_end(m);
     status = vm->status;
     timer_cancel(&vm->timeout);
