@@ -21,7 +21,7 @@ show_last_run() {
     for file in out err; do
         if [[ -s $file ]]; then
             echo "$file:"
-            head -c 2000 "$file" | sed 's/^/  /'
+            head -c 2000 "$file" | cat -v | sed 's/^/  /'
         fi
     done
 }

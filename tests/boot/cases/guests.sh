@@ -219,7 +219,9 @@ case_end_panic() {
 
 case_end_triple_fault() {
     ends 126 crash
-    expect_err 'triple fault' '^ *rip 0*1[0-9a-f]{5} ' '^ *cr0 ' '0f 0b'
+    expect_err 'triple fault' '^ *rip [0-9a-f]{16} ' '^ *cr0 ' 'code at 0x'
+    # AMD's hardware resets the registers: the instruction can no longer be found.
+    grep -q 'values of a reset' err || expect_err 'code at 0x1[0-9a-f]{5}: 0f 0b'
 }
 
 case_end_timeout_in_loop() {
