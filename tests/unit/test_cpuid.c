@@ -241,3 +241,19 @@ Test(cpuid_amd, every_name_means_one_bit)
         }
     }
 }
+
+Test(cpuid_amd, the_hosts_name_fills_only_what_kvm_left_empty)
+{
+    static const uint32_t host[4] = {1, 2, 3, 4};
+    const uint32_t before = table.c.nent;
+
+    add(0x80000006, 0, 7, 0, 0, 0);
+    add(0x80000003, 0, 0, 0, 0, 0);
+    cpuid_fill(&table.c, 0x80000002, host);
+    cpuid_fill(&table.c, 0x80000003, host);
+    cpuid_fill(&table.c, 0x80000006, host);
+    cr_assert_eq(table.c.nent, before + 3);
+    cr_assert_eq(leaf(0x80000002, 0)->edx, 4);
+    cr_assert_eq(leaf(0x80000003, 0)->ebx, 2);
+    cr_assert_eq(leaf(0x80000006, 0)->eax, 7);
+}

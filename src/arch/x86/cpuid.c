@@ -70,6 +70,21 @@ static bool is_amd(struct kvm_cpuid2 *c)
     return id != NULL && (id->ebx == 0x68747541 || id->ebx == 0x6f677948); /* "Auth", "Hygo" */
 }
 
+void cpuid_fill(struct kvm_cpuid2 *c, uint32_t leaf, const uint32_t regs[4])
+{
+    struct kvm_cpuid_entry2 *l = find(c, leaf);
+    if (l == NULL) {
+        l = &c->entries[c->nent++];
+        *l = (struct kvm_cpuid_entry2){.function = leaf};
+    }
+    if ((l->eax | l->ebx | l->ecx | l->edx) == 0) {
+        l->eax = regs[0];
+        l->ebx = regs[1];
+        l->ecx = regs[2];
+        l->edx = regs[3];
+    }
+}
+
 /* --- the same for all vCPUs ------------------------------------------- */
 
 static void prepare_leaf1(struct kvm_cpuid_entry2 *l, unsigned cpus, bool tsc_deadline)

@@ -37,8 +37,15 @@ struct feature_word {
 extern const struct feature_word feature_words[];
 extern const size_t feature_word_count;
 
-/* Entries cpuid_prepare() may add: the room c needs beyond c->nent. */
-#define CPUID_ADDED_MAX 6
+/* Entries cpuid_prepare() and cpuid_fill() may add: the room c needs beyond c->nent. */
+#define CPUID_ADDED_MAX (6 + CPUID_HOST_LAST - CPUID_HOST_FIRST + 1)
+
+/* The processor's name, and its L1 caches and TLBs: KVM leaves these to its users. */
+#define CPUID_HOST_FIRST 0x80000002U
+#define CPUID_HOST_LAST  0x80000006U
+
+/* Give leaf the values regs (eax, ebx, ecx, edx) if c says nothing about it. */
+void cpuid_fill(struct kvm_cpuid2 *c, uint32_t leaf, const uint32_t regs[4]);
 
 /*
  * Turn KVM's supported leaves into the guest's, for all vCPUs alike.

@@ -9,6 +9,7 @@
 #include "src/arch/x86/cpuid.h"
 #include "src/arch/x86/regs.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <linux/kvm.h>
 #include <stdlib.h>
@@ -45,6 +46,16 @@ static struct kvm_cpuid2 *supported_cpuid(struct kvm *kvm, struct err *e)
     return NULL;
 }
 
+static void fill_from_host(struct kvm_cpuid2 *c)
+{
+    uint32_t regs[4];
+    for (uint32_t leaf = CPUID_HOST_FIRST; leaf <= CPUID_HOST_LAST; leaf++) {
+        if (__get_cpuid(leaf, &regs[0], &regs[1], &regs[2], &regs[3])) {
+            cpuid_fill(c, leaf, regs);
+        }
+    }
+}
+
 int cpu_model_new(struct cpu_model **out, struct kvm *kvm, const char *spec, unsigned cpus,
                   struct err *e)
 {
@@ -57,6 +68,7 @@ int cpu_model_new(struct cpu_model **out, struct kvm *kvm, const char *spec, uns
         cpu_model_free(m);
         return -ENODEV;
     }
+    fill_from_host(m->cpuid);
     cpuid_prepare(m->cpuid, cpus, kvm_check_cap(kvm, KVM_CAP_TSC_DEADLINE_TIMER) != 0);
     int r = cpuid_apply_spec(m->cpuid, spec, e);
     if (r < 0) {
