@@ -112,7 +112,7 @@ case_console_restored_after_crash() {
 }
 
 case_console_restored_after_timeout() {
-    talk_to_guest expect:ready raw -- echo --timeout 0.1
+    talk_to_guest -- echo --timeout 0.1
     expect_status 124
 }
 

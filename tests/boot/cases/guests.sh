@@ -225,12 +225,12 @@ case_end_triple_fault() {
 }
 
 case_end_timeout_in_loop() {
-    ends 124 hang --timeout 0.1
+    ends 124 hang --timeout 1
     expect_err 'timeout'
 }
 
 case_end_timeout_in_halt() {
-    ends 124 halt --timeout 0.1
+    ends 124 halt --timeout 1
 }
 
 # Three starts: CMOS memory counts them, RAM is fresh each time.
