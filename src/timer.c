@@ -8,7 +8,7 @@
 /* Set timer_fd for the first timer. timer_lock is held. */
 static void program_timer(struct loop *l)
 {
-    if (l->timers == NULL || l->timers->deadline >= l->programmed || clock_paused(l->clock)) {
+    if (l->timers == NULL || l->timers->deadline >= l->programmed) {
         return;
     }
     uint64_t now = clock_now(l->clock);
@@ -23,7 +23,7 @@ void loop_clock_resumed(void *opaque)
 {
     struct loop *l = opaque;
     pthread_mutex_lock(&l->timer_lock);
-    l->programmed = NEVER; /* it may have expired unheeded during the pause */
+    l->programmed = NEVER; /* it may have expired during the pause, when nothing was due */
     program_timer(l);
     pthread_mutex_unlock(&l->timer_lock);
 }

@@ -353,6 +353,47 @@ static int open_other_end(void)
     return fd;
 }
 
+/* How many turns the loop makes while nothing happens for 10 ms. A turn asks for the time. */
+static unsigned turns;
+static uint64_t (*real_ns)(void *opaque);
+
+static uint64_t counting_ns(void *opaque)
+{
+    turns++;
+    return real_ns(opaque);
+}
+
+static void on_time(void *opaque)
+{
+    loop_stop(opaque);
+}
+
+static unsigned turns_when_idle(void)
+{
+    struct timer end;
+    timer_init(&end, loop, on_time, loop);
+    timer_arm(&end, clock_now(&real) + 10 * NS_PER_MS);
+    real_ns = real.host_ns;
+    real.host_ns = counting_ns;
+    loop_run(loop);
+    real.host_ns = real_ns;
+    return turns;
+}
+
+Test(console_tty, pty_costs_nothing_while_nobody_is_there)
+{
+    open_pty();
+    close(open_other_end());
+    cr_assert(turns_when_idle() < 30, "%u", turns);
+}
+
+Test(console_tty, a_terminal_that_hung_up_costs_nothing)
+{
+    open_stdio(true);
+    close(keyboard);
+    cr_assert(turns_when_idle() < 30, "%u", turns);
+}
+
 static void put(const char *text)
 {
     cr_assert_eq(chardev_write(console, (const uint8_t *)text, strlen(text)), strlen(text));

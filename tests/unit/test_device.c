@@ -20,7 +20,7 @@ struct sample {
     uint64_t size;
     char *label;
     /* what the callbacks saw */
-    unsigned reads, writes, resets, unrealizes;
+    unsigned reads, writes, resets;
     uint32_t offset;
     unsigned access_size;
     uint64_t value;
@@ -44,6 +44,7 @@ static const struct reg sample_regs[] = {
     {"command", 0x18, 4, 4, REG_WO, 0, "write only"},
     {"buffer", 0x20, 16, 1 | 2 | 4 | 8, REG_RW, 0, "sixteen bytes"},
     {"words", 0x32, 6, 2, REG_RO, 0, "three words"},
+    {"cut", 0x38, 6, 2 | 4, REG_RW, 0, "no multiple of its widest access"},
 };
 
 static uint64_t sample_read(struct device *d, uint32_t offset, unsigned size)
@@ -91,9 +92,12 @@ static int sample_realize(struct device *d, struct err *e)
     return ret == 0 && s->count == 7 ? err_set(e, EIO, "seven is refused") : ret;
 }
 
+static unsigned unrealized;
+
 static void sample_unrealize(struct device *d)
 {
-    cr_assert(d->realized);
+    (void)d;
+    unrealized++;
 }
 
 static void sample_reset(struct device *d)
@@ -240,6 +244,7 @@ Test(device, realize_resets_and_free_takes_the_regions_out)
     uint32_t value;
     cr_assert_eq(aspace_read(m.mem, 0x1000, &value, 4), ACCESS_OK);
     device_free(d);
+    cr_assert_eq(unrealized, 1);
     cr_assert_eq(aspace_read(m.mem, 0x1000, &value, 4), ACCESS_UNASSIGNED);
     device_free(NULL);
 }
@@ -252,6 +257,7 @@ Test(device, a_failed_realize_leaves_nothing_behind)
     cr_assert_eq(device_realize(&s->dev, &e), -EIO);
     cr_assert_eq(s->resets, 0);
     device_free(&s->dev);
+    cr_assert_eq(unrealized, 0);
     uint32_t value;
     cr_assert_eq(aspace_read(m.mem, 0x1000, &value, 4), ACCESS_UNASSIGNED);
 }
@@ -339,7 +345,8 @@ Test(device, the_table_finds_the_right_register)
     cr_assert_str_eq(device_find_reg(r, 8, 1, true)->name, "data_out");
     cr_assert_str_eq(device_find_reg(r, 8, 1, false)->name, "data_in");
     cr_assert_str_eq(device_find_reg(r, 0x2c, 4, false)->name, "buffer");
-    cr_assert_null(device_find_reg(r, 0x38, 1, false), "after the last register");
+    cr_assert_null(device_find_reg(r, 0x3c, 4, false), "half of it is past the end");
+    cr_assert_null(device_find_reg(r, 0x3e, 1, false), "after the last register");
     cr_assert_null(device_find_reg(r, UINT64_MAX, 1, false));
     device_free(d);
 }

@@ -222,6 +222,11 @@ Test(timer, run_waits_for_a_real_timer_and_not_much_longer)
     loop_free(l);
 }
 
+static void nothing(void *opaque)
+{
+    (void)opaque;
+}
+
 Test(timer, a_resume_wakes_a_loop_for_its_timers)
 {
     struct clock real;
@@ -234,6 +239,9 @@ Test(timer, a_resume_wakes_a_loop_for_its_timers)
     timer_init(&stop, loop, stop_loop, loop);
     stop.loop = l; /* fires on the iothread, stops the loop that this thread runs */
     timer_arm(&stop, clock_now(&real) + 1);
+    iothread_call(t, nothing, NULL); /* it wakes, and finds nothing due */
+    iothread_call(t, nothing, NULL);
+    cr_assert(timer_armed(&stop));
     clock_resume(&real);
     loop_run(loop);
     cr_assert_not(timer_armed(&stop));
