@@ -16,15 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void list_devices(void)
-{
-    for (const struct device_class *const *c = device_classes; *c != NULL; c++) {
-        if (!(*c)->internal) {
-            printf("%-16s %s\n", (*c)->name, (*c)->summary);
-        }
-    }
-}
-
 static void list_trace_events(void)
 {
     for (int i = 0; i < TRACE_EVENT_COUNT; i++) {
@@ -117,7 +108,7 @@ static int act(const struct config *config, struct err *e)
     case ACTION_DOCTOR:
         return doctor(stdout);
     case ACTION_LIST_DEVICES:
-        list_devices();
+        device_list_help(stdout);
         return 0;
     case ACTION_DEVICE_HELP:
         return help_on_device(config->help_topic, e);

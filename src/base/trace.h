@@ -1,7 +1,9 @@
 /*
  * Trace points. Each event is one line of TRACE_EVENTS below; a call such as
  *     trace(TRACE_mmio_read, "gpa 0x%" PRIx64 " size %u", gpa, size);
- * costs one load and one predicted branch while the event is off.
+ * costs one load and one predicted branch while the event is off. Events carry
+ * the host's monotonic time in microseconds since trace_enable(), which also
+ * runs while the machine is paused.
  *
  * Locking: switches are set before vCPUs run; an emitted line is one write(2).
  */

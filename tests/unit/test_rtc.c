@@ -278,7 +278,7 @@ Test(rtc, memory_sizes)
 {
     static const struct {
         uint64_t low, high;
-        unsigned base_kib, extended_kib, above_16m, above_4g;
+        int base_kib, extended_kib, above_16m, above_4g;
     } cases[] = {
         {256ULL << 20, 0, 640, 65535, 3840, 0},
         {32ULL << 20, 0, 640, 31744, 256, 0},
