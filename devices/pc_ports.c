@@ -112,8 +112,8 @@ static const struct reg_block pc_ports_blocks[] = {
 
 static const uint16_t ports[ARRAY_LEN(pc_ports_blocks)] = {0x80, 0xed, 0x92, 0xcf8};
 
-/* A reset through 0xcf9 is posted too while this is on: at most 10 ms late, after a scan of PCI. */
-static const struct posted_rule scan_rule = {.offset = 0, .size = 4, .after = 8, .idle_ms = 100};
+/* A reset through 0xcf9 is posted too while this is on: at most 20 ms late, after a scan of PCI. */
+static const struct posted_rule scan_rule = {.offset = 0, .size = 4, .after = 8, .idle_ms = 20};
 
 static int pc_ports_realize(struct device *d, struct err *e)
 {

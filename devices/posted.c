@@ -3,7 +3,7 @@
  */
 #include "devices/posted.h"
 
-#define TICK_MS 10
+#define TICK_MS 20
 
 static void drain_ring(const struct posted *p)
 {

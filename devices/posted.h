@@ -5,7 +5,7 @@
  * The ring is drained before any exit is handled, so every other access of the
  * guest finds the device as if the writes had arrived at once. Only a write
  * that nothing follows could be late. Where that matters posting comes and
- * goes: it begins after a run of writes, a timer drains the ring every 10 ms,
+ * goes: it begins after a run of writes, a timer drains the ring every 20 ms,
  * and it ends when there was no write for a while, so an idle guest costs
  * nothing. Where it does not (the index of a pair of index and data registers)
  * it stays.

@@ -279,10 +279,10 @@ static const struct prop uart_props[] = {
  * line, and looks at LSR before the next: neither needs an exit of its own. The
  * divisor waits likewise, since the write to LCR that ends DLAB exits. A driver
  * that works by transmit interrupts would notice: when it enables them posting
- * stops, at most 10 ms late.
+ * stops, at most 20 ms late.
  */
 static const struct posted_rule console_writes = {
-    .offset = UART_DATA, .size = 2, .after = 16, .idle_ms = 1000};
+    .offset = UART_DATA, .size = 2, .after = 80, .idle_ms = 1000};
 
 static int uart_realize(struct device *d, struct err *e)
 {

@@ -8,7 +8,7 @@
  * end has room, and nothing is lost. The end of input ends input only.
  *
  * Output is buffered (4 KiB) and written when a line ends, when the buffer is
- * half full, or 5 ms of machine time after the first byte; who pauses the clock
+ * half full, or 20 ms of machine time after the first byte; who pauses the clock
  * calls chardev_flush(). When the reader is slow, chardev_write() takes less
  * than it was given and the front end is told (writable) once there is room.
  * Output that nobody can take any more (a closed pipe, no client, a full disk)

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FLUSH_DELAY_NS    (5 * NS_PER_MS)
+#define FLUSH_DELAY_NS    (20 * NS_PER_MS)
 #define LAST_FLUSH_MS     1000
 #define HALF_FULL(buffer) (sizeof(buffer) / 2)
 
