@@ -6,6 +6,7 @@
 #include "src/arch/board.h"
 #include "src/console/chardev.h"
 #include "src/run.h"
+#include "src/vm.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -190,7 +191,7 @@ static int add_devices(struct machine *m, struct err *e)
 
 static int machine_build(struct machine *m, struct err *e)
 {
-    const struct chardev_escape escape = {.quit = vm_quit, .opaque = m};
+    const struct chardev_escape escape = {.quit = run_quit, .opaque = m};
     const bool run = m->config->action == ACTION_RUN;
     int ret;
 

@@ -1,25 +1,47 @@
 /*
- * A machine on KVM: the accelerator's parts, and the run from the first
- * instruction to an exit status.
+ * The run of a machine, from the first instruction to an exit status.
  *
- * Locking: set-up, run and tear-down on the main thread. Events and crashes
- * arrive from any thread; they are recorded under vm.lock, stop the vCPUs, and are
- * acted on by the main loop.
+ * A run ends, or starts over, by an event: from a device (power-off, reboot,
+ * panic, debug-exit), from a vCPU (crash), from a signal, a key or the timeout.
+ * Whoever brings it records it, asks the vCPUs to pause and schedules the main
+ * loop to act on it. The first event wins.
+ *
+ * Locking: events arrive on any thread and are recorded under run.lock; the
+ * rest is the main thread's.
  */
 #ifndef RUN_H
 #define RUN_H
 
-#include "src/base/err.h"
+#include "src/kvm/vcpu.h"
 #include "src/machine.h"
 
-/*
- * Open KVM, create the VM, its memory slots and interrupt controllers; point
- * m->env at them. Sets m->vm (also on failure, for vm_free()).
- */
-int vm_new(struct machine *m, struct err *e);
-void vm_free(struct machine *m);
+#include <pthread.h>
 
-/* Ctrl-A x: end the run with status 130. For struct chardev_escape. */
-void vm_quit(void *machine);
+/* What the first event asked for. */
+enum pending {
+    PENDING_NOTHING,
+    PENDING_REBOOT,
+    PENDING_END,
+};
+
+struct run {
+    struct bh event_bh;
+    struct timer timeout;
+    struct loop_fd signals; /* fd -1: not watched */
+
+    pthread_mutex_t lock;
+    enum pending pending;
+    int status;                /* of PENDING_END */
+    const struct crash *crash; /* NULL: none */
+};
+
+/* m->vm->run, before anything can report an event. */
+void run_init(struct machine *m);
+void run_destroy(struct machine *m);
+
+/* For struct device_env, struct vm_callbacks and struct chardev_escape; opaque is the machine. */
+void run_event(void *opaque, enum machine_event event, int value);
+void run_crash(void *opaque, const struct crash *c);
+void run_quit(void *opaque); /* Ctrl-A x: status 130 */
 
 #endif

@@ -1,0 +1,162 @@
+/*
+ * Putting KVM's parts together: see vm.h.
+ */
+#include "src/vm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* --- what devices get -------------------------------------------------------- */
+
+static struct irq vm_irq(void *opaque, unsigned gsi)
+{
+    struct machine *m = opaque;
+    struct gsi_line *line;
+
+    if (gsi >= ARCH_IRQ_PINS || m->vm->lines[gsi].sources == IRQ_OR_MAX) {
+        return (struct irq){.n = gsi};
+    }
+    line = &m->vm->lines[gsi];
+    return irq_or_source(&line->gate, line->sources++);
+}
+
+static int vm_irq_edge_get(void *opaque, unsigned gsi, struct irq_edge *out, struct err *e)
+{
+    struct machine *m = opaque;
+
+    return irqchip_edge_get(&m->vm->chip, gsi, out, e);
+}
+
+static void vm_irq_edge_put(void *opaque, unsigned gsi, struct irq_edge *edge)
+{
+    struct machine *m = opaque;
+
+    irqchip_edge_put(&m->vm->chip, gsi, edge);
+}
+
+static void vm_drain_posted(void *opaque)
+{
+    struct machine *m = opaque;
+
+    coalesced_drain(&m->vm->vcpus.coalesced);
+}
+
+static void provide_env(struct machine *m)
+{
+    struct vm *vm = m->vm;
+
+    for (unsigned gsi = 0; gsi < ARCH_IRQ_PINS; gsi++) {
+        irq_or_init(&vm->lines[gsi].gate, irqchip_line(&vm->chip, gsi));
+    }
+    m->env.irq = vm_irq;
+    m->env.irq_edge_get = vm_irq_edge_get;
+    m->env.irq_edge_put = vm_irq_edge_put;
+    m->env.drain_posted = vm_drain_posted;
+    m->env.event = run_event;
+}
+
+/* --- set-up ------------------------------------------------------------------ */
+
+static int attach_memory(struct machine *m, struct err *e)
+{
+    struct vm *vm = m->vm;
+    int ret = memslots_attach(&vm->slots, &vm->kvm, m->mem, e);
+
+    if (ret < 0) {
+        return ret;
+    }
+    vm->has_slots = true;
+    ret = irqchip_create(&vm->chip, &vm->kvm, e);
+    if (ret < 0) {
+        return ret;
+    }
+    vm->has_chip = true;
+    ret = vcpus_build(&vm->vcpus, e);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = ioeventfds_attach(&vm->mem_doorbells, &vm->kvm, m->mem, false, e);
+    if (ret < 0) {
+        return ret;
+    }
+    vm->has_mem_doorbells = true;
+    ret = ioeventfds_attach(&vm->io_doorbells, &vm->kvm, m->io, true, e);
+    vm->has_io_doorbells = ret == 0;
+    return ret;
+}
+
+static int create_vcpus(struct machine *m, struct err *e)
+{
+    struct vm *vm = m->vm;
+    const struct vcpus_config cfg = {
+        .kvm = &vm->kvm,
+        .topo = m->topo,
+        .mem = m->mem,
+        .io = m->io,
+        .count = m->config->cpus,
+        .cpu = m->config->cpu,
+        .callbacks = {.event = run_event, .crash = run_crash, .opaque = m},
+    };
+    int ret = vcpus_create(&vm->vcpus, &cfg, e);
+
+    vm->has_vcpus = ret == 0;
+    return ret == 0 ? vcpus_start(&vm->vcpus, e) : ret;
+}
+
+int vm_new(struct machine *m, struct err *e)
+{
+    struct vm *vm = calloc(1, sizeof(*vm));
+    int ret;
+
+    if (vm == NULL) {
+        return err_set(e, ENOMEM, "cannot set up a VM: out of memory");
+    }
+    m->vm = vm;
+    vm->kvm.dev_fd = -1;
+    vm->kvm.vm_fd = -1;
+    run_init(m);
+
+    ret = kvm_open(&vm->kvm, KVM_DEVICE, e);
+    if (ret == 0) {
+        ret = create_vcpus(m, e);
+    }
+    if (ret == 0) {
+        ret = kvm_create_vm(&vm->kvm, e);
+    }
+    if (ret == 0) {
+        ret = attach_memory(m, e);
+    }
+    if (ret == 0) {
+        provide_env(m);
+    }
+    return ret;
+}
+
+void vm_free(struct machine *m)
+{
+    struct vm *vm = m->vm;
+
+    if (vm == NULL) {
+        return;
+    }
+    if (vm->has_vcpus) {
+        vcpus_destroy(&vm->vcpus);
+    }
+    /* The VM takes its slots and doorbells along: one by one, each would wait for the kernel. */
+    kvm_close(&vm->kvm);
+    if (vm->has_io_doorbells) {
+        ioeventfds_detach(&vm->io_doorbells);
+    }
+    if (vm->has_mem_doorbells) {
+        ioeventfds_detach(&vm->mem_doorbells);
+    }
+    if (vm->has_chip) {
+        irqchip_destroy(&vm->chip);
+    }
+    if (vm->has_slots) {
+        memslots_detach(&vm->slots);
+    }
+    run_destroy(m);
+    free(vm);
+    m->vm = NULL;
+}

@@ -1,0 +1,44 @@
+/*
+ * The accelerator's part of a machine: KVM with its slots, doorbells, interrupt
+ * controllers and vCPUs, put together in the order that starts fastest.
+ *
+ * Locking: set-up and tear-down on the main thread.
+ */
+#ifndef VM_H
+#define VM_H
+
+#include "src/base/err.h"
+#include "src/kvm/ioeventfd.h"
+#include "src/kvm/irqchip.h"
+#include "src/kvm/kvm.h"
+#include "src/kvm/memslot.h"
+#include "src/kvm/vcpu.h"
+#include "src/machine.h"
+#include "src/run.h"
+
+/* The level sources that devices share a GSI by. */
+struct gsi_line {
+    struct irq_or gate;
+    unsigned sources;
+};
+
+struct vm {
+    struct kvm kvm;
+    struct memslots slots;
+    struct irqchip chip;
+    struct ioeventfds mem_doorbells;
+    struct ioeventfds io_doorbells;
+    struct vcpus vcpus;
+    struct gsi_line lines[ARCH_IRQ_PINS];
+    bool has_slots, has_chip, has_mem_doorbells, has_io_doorbells, has_vcpus;
+    struct run run;
+};
+
+/*
+ * Open KVM, create the VM, its memory slots and interrupt controllers; point
+ * m->env at them. Sets m->vm (also on failure, for vm_free()).
+ */
+int vm_new(struct machine *m, struct err *e);
+void vm_free(struct machine *m);
+
+#endif
