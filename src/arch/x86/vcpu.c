@@ -49,10 +49,10 @@ static struct kvm_cpuid2 *supported_cpuid(struct kvm *kvm, struct err *e)
 static void fill_from_host(struct kvm_cpuid2 *c)
 {
     uint32_t regs[4];
-    for (uint32_t leaf = CPUID_HOST_FIRST; leaf <= CPUID_HOST_LAST; leaf++) {
-        if (__get_cpuid(leaf, &regs[0], &regs[1], &regs[2], &regs[3])) {
-            cpuid_fill(c, leaf, regs);
-        }
+    const uint32_t last = __get_cpuid_max(0x80000000, NULL); /* once: it may exit to a hypervisor */
+    for (uint32_t leaf = CPUID_HOST_FIRST; leaf <= CPUID_HOST_LAST && leaf <= last; leaf++) {
+        __cpuid(leaf, regs[0], regs[1], regs[2], regs[3]);
+        cpuid_fill(c, leaf, regs);
     }
 }
 
