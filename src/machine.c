@@ -193,8 +193,11 @@ static int machine_build(struct machine *m, struct err *e)
 {
     const struct chardev_escape escape = {.quit = run_quit, .opaque = m};
     const bool run = m->config->action == ACTION_RUN;
-    int ret;
+    int ret = run ? vm_open(m, e) : 0;
 
+    if (ret < 0) {
+        return ret;
+    }
     clock_init(&m->clock);
     m->loop = loop_new(&m->clock, e);
     if (m->loop == NULL) {
@@ -213,7 +216,7 @@ static int machine_build(struct machine *m, struct err *e)
     }
     if (ret == 0 && run) {
         /* The memory slots go in before there is an irqchip: later each waits for the kernel. */
-        ret = vm_new(m, e);
+        ret = vm_build(m, e);
     }
     if (ret == 0) {
         m->console = chardev_open(run ? m->config->console : "null", m->loop, &escape, e);

@@ -60,6 +60,12 @@ static void provide_env(struct machine *m)
 static int attach_memory(struct machine *m, struct err *e)
 {
     struct vm *vm = m->vm;
+    const struct vcpus_env env = {
+        .topo = m->topo,
+        .mem = m->mem,
+        .io = m->io,
+        .callbacks = {.event = run_event, .crash = run_crash, .opaque = m},
+    };
     int ret = memslots_attach(&vm->slots, &vm->kvm, m->mem, e);
 
     if (ret < 0) {
@@ -71,7 +77,7 @@ static int attach_memory(struct machine *m, struct err *e)
         return ret;
     }
     vm->has_chip = true;
-    ret = vcpus_build(&vm->vcpus, e);
+    ret = vcpus_build(&vm->vcpus, &env, e);
     if (ret < 0) {
         return ret;
     }
@@ -85,25 +91,7 @@ static int attach_memory(struct machine *m, struct err *e)
     return ret;
 }
 
-static int create_vcpus(struct machine *m, struct err *e)
-{
-    struct vm *vm = m->vm;
-    const struct vcpus_config cfg = {
-        .kvm = &vm->kvm,
-        .topo = m->topo,
-        .mem = m->mem,
-        .io = m->io,
-        .count = m->config->cpus,
-        .cpu = m->config->cpu,
-        .callbacks = {.event = run_event, .crash = run_crash, .opaque = m},
-    };
-    int ret = vcpus_create(&vm->vcpus, &cfg, e);
-
-    vm->has_vcpus = ret == 0;
-    return ret == 0 ? vcpus_start(&vm->vcpus, e) : ret;
-}
-
-int vm_new(struct machine *m, struct err *e)
+int vm_open(struct machine *m, struct err *e)
 {
     struct vm *vm = calloc(1, sizeof(*vm));
     int ret;
@@ -112,17 +100,21 @@ int vm_new(struct machine *m, struct err *e)
         return err_set(e, ENOMEM, "cannot set up a VM: out of memory");
     }
     m->vm = vm;
-    vm->kvm.dev_fd = -1;
-    vm->kvm.vm_fd = -1;
-    run_init(m);
-
     ret = kvm_open(&vm->kvm, KVM_DEVICE, e);
     if (ret == 0) {
-        ret = create_vcpus(m, e);
+        ret = vcpus_start(&vm->vcpus, &vm->kvm, m->config->cpus, m->config->cpu, e);
+        vm->has_vcpus = ret == 0;
     }
-    if (ret == 0) {
-        ret = kvm_create_vm(&vm->kvm, e);
-    }
+    return ret;
+}
+
+int vm_build(struct machine *m, struct err *e)
+{
+    int ret;
+
+    run_init(m);
+    m->vm->has_run = true;
+    ret = kvm_create_vm(&m->vm->kvm, e);
     if (ret == 0) {
         ret = attach_memory(m, e);
     }
@@ -156,7 +148,9 @@ void vm_free(struct machine *m)
     if (vm->has_slots) {
         memslots_detach(&vm->slots);
     }
-    run_destroy(m);
+    if (vm->has_run) {
+        run_destroy(m);
+    }
     free(vm);
     m->vm = NULL;
 }

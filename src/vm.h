@@ -30,15 +30,21 @@ struct vm {
     struct ioeventfds io_doorbells;
     struct vcpus vcpus;
     struct gsi_line lines[ARCH_IRQ_PINS];
-    bool has_slots, has_chip, has_mem_doorbells, has_io_doorbells, has_vcpus;
+    bool has_slots, has_chip, has_mem_doorbells, has_io_doorbells, has_vcpus, has_run;
     struct run run;
 };
 
 /*
- * Open KVM, create the VM, its memory slots and interrupt controllers; point
- * m->env at them. Sets m->vm (also on failure, for vm_free()).
+ * Open KVM and start the vCPUs' threads, which need nothing of the machine yet.
+ * Sets m->vm (also on failure, for vm_free()).
  */
-int vm_new(struct machine *m, struct err *e);
+int vm_open(struct machine *m, struct err *e);
+
+/*
+ * Create the VM, its memory slots, interrupt controllers and vCPUs; point m->env
+ * at them. The machine has its loop, RAM and address spaces.
+ */
+int vm_build(struct machine *m, struct err *e);
 void vm_free(struct machine *m);
 
 #endif

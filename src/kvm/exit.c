@@ -35,9 +35,9 @@ __attribute__((format(printf, 3, 4))) static void crash(struct vcpu *v, enum exi
     va_start(ap, fmt);
     vsnprintf(s->crash.reason, sizeof(s->crash.reason), fmt, ap);
     va_end(ap);
-    cpu_dump_take(s->crash.dump, s->kvm, v->fd, v->run, s->mem);
+    cpu_dump_take(s->crash.dump, s->kvm, v->fd, v->run, s->env.mem);
     vcpus_ask_pause(s);
-    s->callbacks.crash(s->callbacks.opaque, &s->crash);
+    s->env.callbacks.crash(s->env.callbacks.opaque, &s->crash);
 }
 
 /* --- accesses --------------------------------------------------------- */
@@ -57,9 +57,9 @@ static bool handle_io(struct vcpu *v)
     uint8_t *data = (uint8_t *)run + offset;
     for (uint64_t at = 0; at < bytes; at += size) {
         if (run->io.direction == KVM_EXIT_IO_OUT) {
-            aspace_write(v->set->io, run->io.port, data + at, size);
+            aspace_write(v->set->env.io, run->io.port, data + at, size);
         } else {
-            aspace_read(v->set->io, run->io.port, data + at, size);
+            aspace_read(v->set->env.io, run->io.port, data + at, size);
         }
     }
     return true;
@@ -70,9 +70,9 @@ static bool handle_mmio(struct vcpu *v)
     struct kvm_run *run = v->run;
     size_t len = run->mmio.len <= sizeof(run->mmio.data) ? run->mmio.len : sizeof(run->mmio.data);
     if (run->mmio.is_write) {
-        aspace_write(v->set->mem, run->mmio.phys_addr, run->mmio.data, len);
+        aspace_write(v->set->env.mem, run->mmio.phys_addr, run->mmio.data, len);
     } else {
-        aspace_read(v->set->mem, run->mmio.phys_addr, run->mmio.data, len);
+        aspace_read(v->set->env.mem, run->mmio.phys_addr, run->mmio.data, len);
     }
     return true;
 }
@@ -97,7 +97,7 @@ static bool handle_hypercall(struct vcpu *v)
 
 static bool handle_system_event(struct vcpu *v)
 {
-    const struct vm_callbacks *cb = &v->set->callbacks;
+    const struct vm_callbacks *cb = &v->set->env.callbacks;
     switch (v->run->system_event.type) {
     case KVM_SYSTEM_EVENT_SHUTDOWN:
         cb->event(cb->opaque, MACHINE_POWEROFF, 0);

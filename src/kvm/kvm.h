@@ -4,7 +4,7 @@
  * Source: Linux Documentation/virt/kvm/api.rst. Every ioctl of src/kvm and
  * src/arch goes through kvm_ioctl(), which a unit test can replace.
  *
- * Set-up order: kvm_open, vcpus_create, vcpus_start (they prepare meanwhile),
+ * Set-up order: kvm_open, vcpus_start (their threads prepare meanwhile),
  * kvm_create_vm, memslots_attach (a slot set after the irqchip costs a grace
  * period of the kernel), irqchip_create, vcpus_build, ioeventfds_attach,
  * vcpus_reset, vcpus_resume.

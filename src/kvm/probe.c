@@ -101,21 +101,23 @@ static void wait_for_end(struct probe *p, unsigned timeout_ms)
 /* Everything from the VM to the guest's last report. */
 static int run(struct probe *p, unsigned timeout_ms, struct err *e)
 {
+    const struct vcpus_env env = {
+        .topo = p->topo,
+        .mem = p->mem,
+        .callbacks = {.event = on_event, .crash = on_crash, .opaque = p},
+    };
     struct boot_entry entry;
     p->guest->load(p->ram.host, &entry);
-    int r = vcpus_start(&p->vcpus, e);
-    if (r == 0) {
-        r = kvm_create_vm(&p->kvm, e);
-    }
+    int r = kvm_create_vm(&p->kvm, e);
     if (r == 0) {
         r = memslots_attach(&p->slots, &p->kvm, p->mem, e);
     }
     if (r == 0) {
         r = irqchip_create(&p->irqchip, &p->kvm, e);
-        irqchip_destroy(&p->irqchip);
     }
     if (r == 0) {
-        r = vcpus_build(&p->vcpus, e);
+        irqchip_destroy(&p->irqchip); /* KVM's part of it stays */
+        r = vcpus_build(&p->vcpus, &env, e);
     }
     if (r == 0) {
         r = vcpus_reset(&p->vcpus, &entry, e);
@@ -134,14 +136,7 @@ static int run_in_vm(struct probe *p, unsigned timeout_ms, struct err *e)
     if (r < 0) {
         return r;
     }
-    const struct vcpus_config cfg = {
-        .kvm = &p->kvm,
-        .topo = p->topo,
-        .mem = p->mem,
-        .count = 1,
-        .callbacks = {.event = on_event, .crash = on_crash, .opaque = p},
-    };
-    r = vcpus_create(&p->vcpus, &cfg, e);
+    r = vcpus_start(&p->vcpus, &p->kvm, 1, NULL, e);
     if (r == 0) {
         r = run(p, timeout_ms, e);
         vcpus_destroy(&p->vcpus);

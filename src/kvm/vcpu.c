@@ -113,7 +113,10 @@ static void *vcpu_main(void *arg)
     if (!vcpu_init(v)) {
         return NULL;
     }
-    mem_reader_register(&v->reader, v->set->topo);
+    if (v->set->spread) {
+        sched_setaffinity(0, sizeof(v->set->cpus), &v->set->cpus);
+    }
+    mem_reader_register(&v->reader, v->set->env.topo);
     while (wait_for_turn(v)) {
         run_guest(v);
     }
@@ -140,14 +143,36 @@ static sigset_t other_signals(void)
     return set;
 }
 
-static int start_all(struct vcpus *s)
+/*
+ * The kernel likes to put a new or woken thread on the CPU of the thread that
+ * made or woke it, where it waits until that one sleeps. Until a vCPU is ready
+ * its thread is kept off the main thread's CPU, so that both get on.
+ */
+static void keep_off_this_cpu(struct vcpus *s, pthread_attr_t *attr)
 {
+    cpu_set_t others;
+    int cpu = sched_getcpu();
+    s->spread =
+        cpu >= 0 && sched_getaffinity(0, sizeof(s->cpus), &s->cpus) == 0 && CPU_COUNT(&s->cpus) > 1;
+    if (s->spread) {
+        others = s->cpus;
+        CPU_CLR((size_t)cpu, &others);
+        pthread_attr_setaffinity_np(attr, sizeof(others), &others);
+    }
+}
+
+int vcpus_start_threads(struct vcpus *s)
+{
+    struct sigaction kick = {.sa_handler = on_kick};
     pthread_attr_t attr;
     const sigset_t blocked = other_signals();
     sigset_t old;
     int r = 0;
+    sigemptyset(&kick.sa_mask);
+    sigaction(KICK_SIGNAL, &kick, NULL);
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK_SIZE);
+    keep_off_this_cpu(s, &attr);
     pthread_sigmask(SIG_SETMASK, &blocked, &old);
     for (unsigned i = 0; i < s->count && r == 0; i++) {
         struct vcpu *v = &s->vcpu[i];
@@ -156,26 +181,12 @@ static int start_all(struct vcpus *s)
     }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     pthread_attr_destroy(&attr);
-    return r;
-}
-
-int vcpus_start(struct vcpus *s, struct err *e)
-{
-    struct sigaction kick = {.sa_handler = on_kick};
-    sigemptyset(&kick.sa_mask);
-    sigaction(KICK_SIGNAL, &kick, NULL);
-    int r = start_all(s);
-    if (r != 0) {
-        vcpus_stop(s);
-        err_set(e, r, "cannot start %u vCPU threads: %s", s->count, strerror(r));
-        err_hint(e, "fewer --cpus, or a higher limit of processes (ulimit -u)");
-    }
     return -r;
 }
 
 static void want(struct vcpus *s, enum vcpus_state state)
 {
-    static const char *const names[] = {"prepare", "pause", "run", "stop"};
+    static const char *const names[] = {"new", "pause", "run", "stop"};
     trace(TRACE_vcpu_state, "all: %s", names[state]);
     s->wanted = state;
     pthread_cond_broadcast(&s->changed);

@@ -1,12 +1,10 @@
 /*
  * vCPUs: one thread each, in a loop of KVM_RUN and exit handler.
  *
- * States of the set: preparing (the threads ask KVM for the CPU model while the
- * caller creates the VM), paused (they give their vCPUs features and power-on
- * state, then wait), running, stopped. A pause takes effect where KVM_RUN returns EINTR: there
- * every instruction that left for user space is complete and the registers can be read and set. To
- * get a vCPU there, its immediate_exit is set and its thread signalled: the flag covers the way
- * into KVM_RUN, the signal KVM_RUN itself.
+ * A pause takes effect where KVM_RUN returns EINTR: there every instruction that
+ * left for user space is complete and the registers can be read and set. To get
+ * a vCPU there, its immediate_exit is set and its thread signalled: the flag
+ * covers the way into KVM_RUN, the signal KVM_RUN itself.
  *
  * A vCPU that cannot go on (triple fault, KVM error, power-off) parks: it counts
  * as paused and stays so until vcpus_reset().
@@ -27,6 +25,7 @@
 #include "src/mem/topology.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -69,24 +68,30 @@ struct vcpu {
 };
 
 enum vcpus_state {
-    VCPUS_PREPARING,
+    VCPUS_NEW, /* no vCPUs yet */
     VCPUS_PAUSED,
     VCPUS_RUNNING,
     VCPUS_STOPPED,
 };
 
+/* What a set works on; all of it is borrowed for the life of the set. */
+struct vcpus_env {
+    struct topology *topo;
+    struct aspace *mem, *io; /* io NULL: no ports */
+    struct vm_callbacks callbacks;
+};
+
 /* All vCPUs of a machine and what their threads share. */
 struct vcpus {
     struct kvm *kvm;
-    struct topology *topo;
-    struct aspace *mem;
-    struct aspace *io; /* NULL: no ports */
+    struct vcpus_env env;
     struct coalesced coalesced;
-    struct vm_callbacks callbacks;
     const char *cpu;
     struct cpu_model *model;
     struct vcpu *vcpu; /* count elements */
     unsigned count;
+    cpu_set_t cpus; /* where vmm may run, if spread: then threads start elsewhere than it does */
+    bool spread;
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* any of those below */
@@ -101,33 +106,19 @@ struct vcpus {
     struct crash crash;
 };
 
-/* What vcpus_create needs; all of it is borrowed for the life of the set. */
-struct vcpus_config {
-    struct kvm *kvm;
-    struct topology *topo;
-    struct aspace *mem, *io;
-    unsigned count;
-    const char *cpu; /* --cpu: "host[,-feature][,+feature]..."; NULL: host */
-    struct vm_callbacks callbacks;
-};
-
 /*
- * A set of count vCPUs (1..kvm.max_vcpus; else EXIT_USAGE), kvm being open. On
- * failure there is nothing to destroy.
+ * Make a set of count vCPUs (1..kvm.max_vcpus; else EXIT_USAGE) and start its
+ * threads. Of KVM only the device need be open: the sooner, the better.
+ * cpu: --cpu, "host[,-feature][,+feature]..."; NULL: host. On failure there is
+ * nothing to destroy.
  */
-int vcpus_create(struct vcpus *s, const struct vcpus_config *cfg, struct err *e);
+int vcpus_start(struct vcpus *s, struct kvm *kvm, unsigned count, const char *cpu, struct err *e);
 
-/* Stops the threads if they run, releases everything. */
+/* Stops the threads, releases everything. */
 void vcpus_destroy(struct vcpus *s);
 
-/*
- * Start the threads. The VM need not be there yet: KVM's answer about the
- * processor takes as long as making a VM, so both go on at once.
- */
-int vcpus_start(struct vcpus *s, struct err *e);
-
 /* VM and irqchip are there: create the vCPUs. Their threads then go on by themselves. */
-int vcpus_build(struct vcpus *s, struct err *e);
+int vcpus_build(struct vcpus *s, const struct vcpus_env *env, struct err *e);
 
 /*
  * Power-on state for all: vCPU 0 at entry, the others wait for INIT and SIPI.
@@ -154,7 +145,9 @@ void vcpus_stop(struct vcpus *s);
 /* Sum over the vCPUs of exits to user space with this reason (< VCPU_EXIT_REASONS). */
 uint64_t vcpus_exits(const struct vcpus *s, unsigned reason);
 
-/* The beginning of a vCPU's thread (vcpu_setup.c). False: the thread is to end. */
+/* Between vcpu_setup.c and vcpu.c: start the threads, 0 or -errno. */
+int vcpus_start_threads(struct vcpus *s);
+/* The beginning of each. False: the thread is to end. */
 bool vcpu_init(struct vcpu *v);
 
 /* Reason, registers, instruction bytes and, where capstone is installed, their disassembly. */

@@ -2,13 +2,12 @@
  * Making, resetting and releasing vCPUs. Their threads are in vcpu.c.
  *
  * Start-up is shared so that a guest starts soon: vCPU 0's thread asks KVM for
- * the CPU model while the main thread creates VM and vCPUs, and each thread sets
- * its vCPU's state up while the main thread makes devices and loads the kernel.
- * Where CPUID itself exits to a hypervisor below, KVM's answer takes as long as
- * creating a VM.
+ * the CPU model while the main thread makes memory and VM, and the threads set
+ * their vCPUs up while the main thread makes devices and loads the kernel. Where
+ * CPUID exits to a hypervisor below, KVM's answer takes as long as creating a VM.
  *
- * Locking: vcpus.lock guards what the threads tell the main thread; fd and run
- * are set before the state leaves VCPUS_PREPARING.
+ * Locking: vcpus.lock guards what the threads tell the main thread; env, fd and
+ * run are set before the state leaves VCPUS_NEW.
  */
 #include "src/kvm/vcpu.h"
 
@@ -19,47 +18,58 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static int check_count(const struct vcpus_config *cfg, struct err *e)
+static int check_count(const struct kvm *kvm, unsigned count, struct err *e)
 {
-    if (cfg->count >= 1 && cfg->count <= cfg->kvm->max_vcpus) {
+    if (count >= 1 && count <= kvm->max_vcpus) {
         return 0;
     }
-    err_set(e, EINVAL, "%u CPUs: KVM on this host runs 1 to %u", cfg->count, cfg->kvm->max_vcpus);
+    err_set(e, EINVAL, "%u CPUs: KVM on this host runs 1 to %u", count, kvm->max_vcpus);
     err_status(e, EXIT_USAGE);
     return -EINVAL;
 }
 
-int vcpus_create(struct vcpus *s, const struct vcpus_config *cfg, struct err *e)
+static int init_set(struct vcpus *s, struct kvm *kvm, unsigned count, const char *cpu,
+                    struct err *e)
 {
-    int r = check_count(cfg, e);
+    *s = (struct vcpus){
+        .kvm = kvm,
+        .cpu = cpu,
+        .count = count,
+        .wanted = VCPUS_NEW,
+        .fresh = true,
+        .vcpu = calloc(count, sizeof(*s->vcpu)),
+        .crash.dump = cpu_dump_new(),
+    };
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->changed, NULL);
+    if (s->vcpu == NULL || s->crash.dump == NULL) {
+        s->count = 0;
+        return err_set(e, ENOMEM, "out of memory for %u vCPUs", count);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        s->vcpu[i] = (struct vcpu){.set = s, .index = i, .fd = -1};
+    }
+    return 0;
+}
+
+int vcpus_start(struct vcpus *s, struct kvm *kvm, unsigned count, const char *cpu, struct err *e)
+{
+    int r = check_count(kvm, count, e);
     if (r < 0) {
         return r;
     }
-    *s = (struct vcpus){
-        .kvm = cfg->kvm,
-        .topo = cfg->topo,
-        .mem = cfg->mem,
-        .io = cfg->io,
-        .callbacks = cfg->callbacks,
-        .cpu = cfg->cpu,
-        .count = cfg->count,
-        .wanted = VCPUS_PREPARING,
-        .fresh = true,
-        .vcpu = calloc(cfg->count, sizeof(*s->vcpu)),
-        .crash.dump = cpu_dump_new(),
-    };
-    if (s->vcpu == NULL || s->crash.dump == NULL) {
-        cpu_dump_free(s->crash.dump);
-        free(s->vcpu);
-        return err_set(e, ENOMEM, "out of memory for %u vCPUs", cfg->count);
+    r = init_set(s, kvm, count, cpu, e);
+    if (r == 0) {
+        r = vcpus_start_threads(s);
+        if (r < 0) {
+            err_set(e, -r, "cannot start %u vCPU threads: %s", count, strerror(-r));
+            err_hint(e, "fewer --cpus, or a higher limit of processes (ulimit -u)");
+        }
     }
-    for (unsigned i = 0; i < s->count; i++) {
-        s->vcpu[i] = (struct vcpu){.set = s, .index = i, .fd = -1};
+    if (r < 0) {
+        vcpus_destroy(s);
     }
-    coalesced_init(&s->coalesced, cfg->mem, cfg->io);
-    pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->changed, NULL);
-    return 0;
+    return r;
 }
 
 static struct kvm_coalesced_mmio_ring *find_ring(const struct vcpus *s)
@@ -88,8 +98,10 @@ static int create_one(struct vcpu *v, struct err *e)
     return 0;
 }
 
-int vcpus_build(struct vcpus *s, struct err *e)
+int vcpus_build(struct vcpus *s, const struct vcpus_env *env, struct err *e)
 {
+    s->env = *env;
+    coalesced_init(&s->coalesced, env->mem, env->io);
     for (unsigned i = 0; i < s->count; i++) {
         int r = create_one(&s->vcpu[i], e);
         if (r < 0) {
@@ -116,6 +128,7 @@ static void note_result(struct vcpus *s, int r, const struct err *e)
     pthread_cond_broadcast(&s->changed);
 }
 
+/* The first thread's share for all. */
 static void make_model(struct vcpus *s)
 {
     struct err e = ERR_INIT;
@@ -128,16 +141,24 @@ static void make_model(struct vcpus *s)
     pthread_mutex_unlock(&s->lock);
 }
 
-/* Wait for vCPU and model. False: one of them will not come. */
-static bool wait_for_model(struct vcpus *s)
+/* Wait for vCPU and model. False: there will be none. */
+static bool wait_for_parts(struct vcpus *s)
 {
     pthread_mutex_lock(&s->lock);
-    while (s->wanted == VCPUS_PREPARING || (s->wanted != VCPUS_STOPPED && !s->model_ready)) {
+    while (s->wanted == VCPUS_NEW || !s->model_ready) {
         pthread_cond_wait(&s->changed, &s->lock);
     }
     bool go_on = s->wanted != VCPUS_STOPPED && s->model != NULL;
     pthread_mutex_unlock(&s->lock);
     return go_on;
+}
+
+/* Features and power-on state. */
+static int init_one(const struct vcpu *v, struct err *e)
+{
+    struct vcpus *s = v->set;
+    int r = arch_vcpu_init(s->kvm, v->fd, v->index, s->model, e);
+    return r < 0 ? r : arch_vcpu_reset(s->kvm, v->fd, v->index, e);
 }
 
 bool vcpu_init(struct vcpu *v)
@@ -148,10 +169,9 @@ bool vcpu_init(struct vcpu *v)
     if (v->index == 0) {
         make_model(s);
     }
-    bool go_on = wait_for_model(s);
+    bool go_on = wait_for_parts(s);
     if (go_on) {
-        r = arch_vcpu_init(s->kvm, v->fd, v->index, s->model, &e);
-        r = r == 0 ? arch_vcpu_reset(s->kvm, v->fd, v->index, &e) : r;
+        r = init_one(v, &e);
     }
     pthread_mutex_lock(&s->lock);
     s->ready++;
@@ -191,7 +211,9 @@ int vcpus_reset(struct vcpus *s, const struct boot_entry *entry, struct err *e)
 void vcpus_destroy(struct vcpus *s)
 {
     vcpus_stop(s);
-    coalesced_destroy(&s->coalesced);
+    if (s->env.topo != NULL) {
+        coalesced_destroy(&s->coalesced);
+    }
     for (unsigned i = 0; i < s->count; i++) {
         struct vcpu *v = &s->vcpu[i];
         if (v->run != NULL) {

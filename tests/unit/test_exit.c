@@ -53,16 +53,19 @@ static void setup(void)
     run = (struct kvm_run *)(void *)page;
     set = (struct vcpus){
         .kvm = &f.kvm,
-        .topo = topo,
-        .mem = aspace_new(topo, "memory", &mem_root),
-        .io = aspace_new(topo, "I/O", &io_root),
-        .callbacks = {.event = on_event, .crash = on_crash, .opaque = &crashes},
+        .env =
+            {
+                .topo = topo,
+                .mem = aspace_new(topo, "memory", &mem_root),
+                .io = aspace_new(topo, "I/O", &io_root),
+                .callbacks = {.event = on_event, .crash = on_crash, .opaque = &crashes},
+            },
         .vcpu = &vcpu,
         .count = 1,
         .wanted = VCPUS_RUNNING,
         .crash.dump = cpu_dump_new(),
     };
-    cr_assert(set.mem != NULL && set.io != NULL && set.crash.dump != NULL);
+    cr_assert(set.env.mem != NULL && set.env.io != NULL && set.crash.dump != NULL);
     pthread_mutex_init(&set.lock, NULL);
     pthread_cond_init(&set.changed, NULL);
     vcpu = (struct vcpu){.set = &set, .fd = -1, .run = run};
@@ -73,8 +76,8 @@ static void teardown(void)
     cpu_dump_free(set.crash.dump);
     fake_io_fini(&port);
     fake_io_fini(&dev);
-    aspace_free(set.io);
-    aspace_free(set.mem);
+    aspace_free(set.env.io);
+    aspace_free(set.env.mem);
     region_fini(&io_root);
     region_fini(&mem_root);
     topology_free(topo);

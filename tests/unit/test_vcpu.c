@@ -106,17 +106,9 @@ static int answer(struct fake_kvm *fake, int fd, unsigned long request, void *ar
     }
 }
 
-static int create(unsigned count)
+static int start(unsigned count)
 {
-    const struct vcpus_config cfg = {
-        .kvm = &f.kvm,
-        .topo = topo,
-        .mem = mem,
-        .count = count,
-        .cpu = cpu,
-        .callbacks = {.event = on_event, .crash = on_crash},
-    };
-    return vcpus_create(&set, &cfg, &e);
+    return vcpus_start(&set, &f.kvm, count, cpu, &e);
 }
 
 static void setup(void)
@@ -159,9 +151,13 @@ static const struct boot_entry entry = {.mode = BOOT_REAL16};
 /* Up to where the guest could run; the error of a failing step. */
 static int try_begin(unsigned count)
 {
-    cr_assert_eq(create(count), 0, "%s", e.what);
-    cr_assert_eq(vcpus_start(&set, &e), 0, "%s", e.what);
-    int r = vcpus_build(&set, &e);
+    const struct vcpus_env env = {
+        .topo = topo,
+        .mem = mem,
+        .callbacks = {.event = on_event, .crash = on_crash},
+    };
+    cr_assert_eq(start(count), 0, "%s", e.what);
+    int r = vcpus_build(&set, &env, &e);
     return r < 0 ? r : vcpus_reset(&set, &entry, &e);
 }
 
@@ -172,9 +168,9 @@ static void begin(unsigned count)
 
 Test(vcpu, counts_out_of_range_are_usage_errors)
 {
-    cr_assert_eq(create(0), -EINVAL);
+    cr_assert_eq(start(0), -EINVAL);
     cr_assert_eq(e.status, EXIT_USAGE);
-    cr_assert_eq(create(17), -EINVAL);
+    cr_assert_eq(start(17), -EINVAL);
     cr_assert_eq(e.status, EXIT_USAGE);
     cr_assert_not_null(strstr(e.what, "1 to 16"), "%s", e.what);
 }
@@ -209,14 +205,23 @@ Test(vcpu, a_bad_cpu_model_is_the_result_of_the_reset)
 
 Test(vcpu, a_set_can_be_given_up_before_there_is_a_vm)
 {
-    cr_assert_eq(create(3), 0);
-    vcpus_destroy(&set);
-    cr_assert_eq(create(3), 0);
-    cr_assert_eq(vcpus_start(&set, &e), 0);
-    vcpus_destroy(&set);
-    cr_assert_eq(create(3), 0);
-    cr_assert_eq(vcpus_start(&set, &e), 0);
-    cr_assert_eq(vcpus_build(&set, &e), 0);
+    for (unsigned i = 0; i < 20; i++) {
+        cr_assert_eq(start(3), 0);
+        vcpus_destroy(&set);
+    }
+}
+
+Test(vcpu, threads_may_run_where_the_process_may)
+{
+    cpu_set_t allowed;
+    cpu_set_t got;
+    begin(2);
+    vcpus_pause(&set);
+    cr_assert_eq(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        cr_assert_eq(pthread_getaffinity_np(set.vcpu[i].thread, sizeof(got), &got), 0);
+        cr_assert(CPU_EQUAL(&allowed, &got));
+    }
     vcpus_destroy(&set);
 }
 
