@@ -55,13 +55,17 @@ int cpu_model_new(struct cpu_model **out, struct kvm *kvm, const char *spec, uns
                   struct err *e);
 void cpu_model_free(struct cpu_model *m);
 
-/* Once for each vCPU, after its creation: its features. Several at the same time. */
+/*
+ * Once for each vCPU, after its creation, several at the same time: its features,
+ * and what a PC's firmware would set (memory types, interrupt wiring). The rest is
+ * as after power-on already.
+ */
 int arch_vcpu_init(struct kvm *kvm, int fd, unsigned index, const struct cpu_model *m,
                    struct err *e);
 
 /*
- * All of a vCPU's state as after power-on. The boot CPU, index 0, is ready to
- * run; the others wait until one starts them.
+ * The same again after a run: all of a vCPU's state. The boot CPU, index 0, is
+ * ready to run; the others wait until one starts them.
  */
 int arch_vcpu_reset(struct kvm *kvm, int fd, unsigned index, struct err *e);
 

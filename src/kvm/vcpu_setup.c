@@ -18,6 +18,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define FIRST_POLLS 500 /* at most a third of a millisecond */
+
 static int check_count(const struct kvm *kvm, unsigned count, struct err *e)
 {
     if (count >= 1 && count <= kvm->max_vcpus) {
@@ -141,24 +143,27 @@ static void make_model(struct vcpus *s)
     pthread_mutex_unlock(&s->lock);
 }
 
-/* Wait for vCPU and model. False: there will be none. */
-static bool wait_for_parts(struct vcpus *s)
+/*
+ * Wait for vCPU and model. False: there will be none. The first `polls` looks go
+ * without sleeping: the time until a vCPU exists is shorter than what an idle CPU of
+ * a virtual machine takes to wake up.
+ */
+static bool wait_for_parts(struct vcpus *s, unsigned polls)
 {
     pthread_mutex_lock(&s->lock);
     while (s->wanted == VCPUS_NEW || !s->model_ready) {
-        pthread_cond_wait(&s->changed, &s->lock);
+        if (polls == 0) {
+            pthread_cond_wait(&s->changed, &s->lock);
+            continue;
+        }
+        polls--;
+        pthread_mutex_unlock(&s->lock);
+        sched_yield();
+        pthread_mutex_lock(&s->lock);
     }
     bool go_on = s->wanted != VCPUS_STOPPED && s->model != NULL;
     pthread_mutex_unlock(&s->lock);
     return go_on;
-}
-
-/* Features and power-on state. */
-static int init_one(const struct vcpu *v, struct err *e)
-{
-    struct vcpus *s = v->set;
-    int r = arch_vcpu_init(s->kvm, v->fd, v->index, s->model, e);
-    return r < 0 ? r : arch_vcpu_reset(s->kvm, v->fd, v->index, e);
 }
 
 bool vcpu_init(struct vcpu *v)
@@ -169,9 +174,9 @@ bool vcpu_init(struct vcpu *v)
     if (v->index == 0) {
         make_model(s);
     }
-    bool go_on = wait_for_parts(s);
+    bool go_on = wait_for_parts(s, v->index == 0 ? FIRST_POLLS : 0);
     if (go_on) {
-        r = init_one(v, &e);
+        r = arch_vcpu_init(s->kvm, v->fd, v->index, s->model, &e);
     }
     pthread_mutex_lock(&s->lock);
     s->ready++;

@@ -87,19 +87,18 @@ void cpu_model_free(struct cpu_model *m)
     }
 }
 
-int arch_vcpu_init(struct kvm *kvm, int fd, unsigned index, const struct cpu_model *m,
-                   struct err *e)
+static int set_cpuid(struct kvm *kvm, int fd, unsigned index, const struct cpu_model *m)
 {
     size_t size = sizeof(*m->cpuid) + m->cpuid->nent * sizeof(m->cpuid->entries[0]);
     struct kvm_cpuid2 *own = malloc(size);
     if (own == NULL) {
-        return err_set(e, ENOMEM, "out of memory for the CPUID of vCPU %u", index);
+        return -ENOMEM;
     }
     memcpy(own, m->cpuid, size);
     cpuid_set_index(own, index);
     int r = kvm_ioctl(kvm, fd, KVM_SET_CPUID2, own);
     free(own);
-    return r < 0 ? err_set(e, -r, "KVM refused the CPUID of vCPU %u: %s", index, strerror(-r)) : 0;
+    return r;
 }
 
 /* --- state at power-on ------------------------------------------------ */
@@ -162,6 +161,17 @@ static int refused(int r, unsigned index, struct err *e)
 {
     return r < 0 ? err_set(e, -r, "KVM refused the start state of vCPU %u: %s", index, strerror(-r))
                  : 0;
+}
+
+int arch_vcpu_init(struct kvm *kvm, int fd, unsigned index, const struct cpu_model *m,
+                   struct err *e)
+{
+    int r = set_cpuid(kvm, fd, index, m);
+    if (r < 0) {
+        return err_set(e, -r, "KVM refused the CPUID of vCPU %u: %s", index, strerror(-r));
+    }
+    r = set_lapic(kvm, fd, index);
+    return refused(r < 0 ? r : msrs_start(kvm, fd), index, e);
 }
 
 int arch_vcpu_reset(struct kvm *kvm, int fd, unsigned index, struct err *e)
