@@ -58,14 +58,8 @@ int ram_alloc(struct ram *r, uint64_t size, struct err *e)
         ram_free(r);
         return no_memory(size, code, e);
     }
-    /*
-     * Both are wishes: a kernel without huge pages or core dumps refuses them. The first huge
-     * page stays small pages: all that a micro-guest touches is there, and clearing 2 MiB takes
-     * longer than such a guest runs.
-     */
-    if (size > RAM_ALIGN) {
-        madvise(r->host + RAM_ALIGN, size - RAM_ALIGN, MADV_HUGEPAGE);
-    }
+    /* Both are wishes: a kernel without huge pages or core dumps refuses them. */
+    madvise(r->host, size, MADV_HUGEPAGE);
     madvise(r->host, size, MADV_DONTDUMP);
     return 0;
 }
