@@ -22,7 +22,7 @@ static void request(struct machine *m, enum pending what, int status, const stru
     struct run *run = &m->vm->run;
 
     pthread_mutex_lock(&run->lock);
-    if (run->pending == PENDING_NOTHING) {
+    if (what > run->pending) { /* the first; but a guest that reboots all the time can be ended */
         run->pending = what;
         run->status = status;
         run->crash = crash;

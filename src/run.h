@@ -4,7 +4,8 @@
  * A run ends, or starts over, by an event: from a device (power-off, reboot,
  * panic, debug-exit), from a vCPU (crash), from a signal, a key or the timeout.
  * Whoever brings it records it, asks the vCPUs to pause and schedules the main
- * loop to act on it. The first event wins.
+ * loop to act on it. The first event wins, but an end wins over a reboot that
+ * has not begun.
  *
  * Locking: events arrive on any thread and are recorded under run.lock; the
  * rest is the main thread's.
@@ -17,7 +18,7 @@
 
 #include <pthread.h>
 
-/* What the first event asked for. */
+/* What is to be done; a later value wins over an earlier one. */
 enum pending {
     PENDING_NOTHING,
     PENDING_REBOOT,

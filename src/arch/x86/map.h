@@ -8,7 +8,6 @@
 
 /* --- guest-physical memory: low RAM, used by the loader before Linux owns it --- */
 #define PC_GDT_GPA         0x00000500ULL /* boot GDT, 5 entries */
-#define PC_IDT_GPA         0x00000520ULL
 #define PC_FLAT_LOAD_GPA   0x00007c00ULL /* real-mode images */
 #define PC_BOOT_PARAMS_GPA 0x00008000ULL /* boot_params, or PVH/multiboot information; 4 KiB */
 #define PC_PAGE_TABLES_GPA 0x00009000ULL /* PML4, PDPT, 4 page directories: 6 pages */
@@ -19,15 +18,12 @@
 #define PC_ACPI_GPA        0x000e0000ULL /* RSDP and tables, up to 1 MiB */
 #define PC_ACPI_END        0x00100000ULL
 #define PC_MPTABLE_GPA     0x000f0000ULL /* MP table where there is no ACPI, up to 1 MiB */
-#define PC_MPTABLE_END     0x00100000ULL
 #define PC_RESET_GPA       0x000ffff0ULL /* F000:FFF0, where firmware would be entered */
 #define PC_KERNEL_GPA      0x00100000ULL
 
 /* --- guest-physical memory: devices --- */
 #define PC_LOW_RAM_MAX        0xc0000000ULL /* RAM below 4 GiB ends here at most */
 #define PC_HIGH_RAM_GPA       0x100000000ULL
-#define PC_PCI_MMIO_GPA       0xc0000000ULL
-#define PC_PCI_MMIO_SIZE      0x20000000ULL
 #define PC_ECAM_GPA           0xe0000000ULL
 #define PC_GED_GPA            0xfea00000ULL /* event selector, 4 bytes */
 #define PC_ACPI_REGS_GPA      0xfea00200ULL /* sleep control, sleep status, reset: 3 bytes */
@@ -44,13 +40,10 @@
 #define PC_IDENTITY_GPA       0xfffbc000ULL /* one page before it */
 
 /* --- I/O ports --- */
-#define PC_PORT_I8042_DATA 0x60
-#define PC_PORT_I8042_CMD  0x64
-#define PC_PORT_RTC        0x70
-#define PC_PORT_POST       0x80
-#define PC_PORT_COM1       0x3f8
-#define PC_PORT_PVPANIC    0x505
-#define PC_PORT_RESET      0xcf9
+#define PC_PORT_I8042_CMD 0x64
+#define PC_PORT_RTC       0x70
+#define PC_PORT_COM1      0x3f8
+#define PC_PORT_PVPANIC   0x505
 
 /* --- interrupts (GSI) --- */
 #define PC_GSI_COM1        4
@@ -58,6 +51,5 @@
 #define PC_GSI_GED         9
 #define PC_GSI_VIRTIO      16 /* slot n: 16 + n % 8, edge */
 #define PC_GSI_VIRTIO_PINS 8
-#define PC_GSI_COUNT       24
 
 #endif
