@@ -16,8 +16,9 @@ static int unknown_prop(const struct device_class *cls, const char *name, struct
 {
     struct opt_guess guess;
     opt_guess_start(&guess, name);
-    for (size_t i = 0; i < cls->prop_count; i++) {
-        opt_guess_try(&guess, cls->props[i].name);
+    const struct prop *p;
+    for (size_t i = 0; (p = device_prop(cls, i)) != NULL; i++) {
+        opt_guess_try(&guess, p->name);
     }
     int ret = err_set(e, ENOENT, "device '%s' has no property '%s'", cls->name, name);
     if (guess.best != NULL) {
@@ -82,8 +83,8 @@ static int set_prop(struct device *d, const struct prop *p, const char *value, s
 int device_set(struct device *d, const char *prop, const char *value, struct err *e)
 {
     assert(!d->realized);
-    for (size_t i = 0; i < d->cls->prop_count; i++) {
-        const struct prop *p = &d->cls->props[i];
+    const struct prop *p;
+    for (size_t i = 0; (p = device_prop(d->cls, i)) != NULL; i++) {
         if (strcmp(p->name, prop) == 0) {
             int ret = set_prop(d, p, value, e);
             if (ret < 0) {
@@ -97,8 +98,8 @@ int device_set(struct device *d, const char *prop, const char *value, struct err
 
 static int set_defaults(struct device *d, struct err *e)
 {
-    for (size_t i = 0; i < d->cls->prop_count; i++) {
-        const struct prop *p = &d->cls->props[i];
+    const struct prop *p;
+    for (size_t i = 0; (p = device_prop(d->cls, i)) != NULL; i++) {
         if (p->value != NULL) {
             int ret = set_prop(d, p, p->value, e);
             if (ret < 0) {
@@ -111,9 +112,10 @@ static int set_defaults(struct device *d, struct err *e)
 
 static void free_strings(struct device *d)
 {
-    for (size_t i = 0; i < d->cls->prop_count; i++) {
-        if (d->cls->props[i].type == PROP_STRING) {
-            char **field = prop_field(d, &d->cls->props[i]);
+    const struct prop *p;
+    for (size_t i = 0; (p = device_prop(d->cls, i)) != NULL; i++) {
+        if (p->type == PROP_STRING) {
+            char **field = prop_field(d, p);
             free(*field);
         }
     }
@@ -144,11 +146,12 @@ struct device *device_new(const struct device_class *cls, const char *id,
 
 int device_realize(struct device *d, struct err *e)
 {
-    if (d->cls->realize != NULL) {
-        int ret = d->cls->realize(d, e);
-        if (ret < 0) {
-            return ret;
-        }
+    int ret = d->bus != NULL ? d->bus->realize(d, e) : 0;
+    if (ret == 0 && d->cls->realize != NULL) {
+        ret = d->cls->realize(d, e);
+    }
+    if (ret < 0) {
+        return ret;
     }
     d->realized = true;
     device_reset(d);
@@ -158,11 +161,14 @@ int device_realize(struct device *d, struct err *e)
 void device_reset(struct device *d)
 {
     trace(TRACE_device_reset, "%s", d->id);
-    if (d->cls->reset != NULL) {
-        device_lock(d);
-        d->cls->reset(d);
-        device_unlock(d);
+    device_lock(d);
+    if (d->bus != NULL) {
+        d->bus->reset(d);
     }
+    if (d->cls->reset != NULL) {
+        d->cls->reset(d);
+    }
+    device_unlock(d);
 }
 
 void device_free(struct device *d)
@@ -172,6 +178,9 @@ void device_free(struct device *d)
     }
     if (d->realized && d->cls->unrealize != NULL) {
         d->cls->unrealize(d);
+    }
+    if (d->bus != NULL) {
+        d->bus->unplug(d);
     }
     for (size_t i = 0; i < d->region_count; i++) {
         region_fini(&d->regions[i].region);

@@ -25,6 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/uio.h>
 
 struct device;
 struct chardev;
@@ -61,6 +62,18 @@ struct device_env {
      * irq_edge_put. */
     int (*irq_edge_get)(void *opaque, unsigned gsi, struct irq_edge *out, struct err *e);
     void (*irq_edge_put)(void *opaque, unsigned gsi, struct irq_edge *edge);
+    /*
+     * A source of a level line that several sources may share; at the guest's end of interrupt the
+     * line is sampled again. 0 or -errno. It lasts as long as the machine.
+     */
+    int (*irq_level_get)(void *opaque, unsigned gsi, struct irq *out, struct err *e);
+    /* A message source, silent until msi_set gave it a message. 0 or -errno; release with msi_put.
+     */
+    int (*msi_get)(void *opaque, struct irq_msi *out, struct err *e);
+    /* What to send from now on. -EINVAL: no interrupt controller listens at address; it is silent.
+     */
+    int (*msi_set)(void *opaque, struct irq_msi *msi, uint64_t address, uint32_t data);
+    void (*msi_put)(void *opaque, struct irq_msi *msi);
     /*
      * Carry out coalesced writes that wait (POSTED_COALESCED). On the main loop, with no device
      * lock held. NULL: there never are any.
@@ -163,7 +176,51 @@ struct field {
         .since = (ver)                                                                             \
     }
 
+/* --- buses ------------------------------------------------------------ */
+
+/*
+ * What a device is plugged into: PCI (devices/pci.h) or, as a platform device, the memory map
+ * itself (devices/platform.h). It shows the device's register blocks to the guest, carries its
+ * interrupts, and says whether it may reach memory; so one device file serves both. src/machine.c
+ * plugs a device in before it is realized. The state of a plug is device.slot.
+ */
+struct device_bus {
+    const char *name; /* for --device NAME,bus= */
+    /* Make the blocks ready to be mapped; before the class's realize. On failure unplug follows. */
+    int (*realize)(struct device *d, struct err *e);
+    /* Undo all of it and free device.slot; after the class's unrealize. */
+    void (*unplug)(struct device *d);
+    /* With the device's lock held, before the class's reset. */
+    void (*reset)(struct device *d);
+    void (*raise)(struct device *d, unsigned vector);
+    void (*lower)(struct device *d, unsigned vector);
+    bool (*may_dma)(const struct device *d);
+    const struct field *fields; /* of what device.slot points to */
+    size_t field_count;
+    uint32_t version;
+};
+
+/*
+ * A device's interrupts, on whatever bus. With the device's lock held, any thread. Where there is
+ * one line, it is high while any vector is raised; where messages are in use, each device_raise()
+ * sends the vector's message, also when it is raised already.
+ */
+#define DEVICE_VECTORS_MAX 32
+void device_raise(struct device *d, unsigned vector);
+void device_lower(struct device *d, unsigned vector);
+
+/*
+ * A device's accesses to guest memory: as dma.h, but -EACCES where its bus does not let it (PCI:
+ * bus mastering is off). The thread is an online mem_reader.
+ */
+int device_dma_read(struct device *d, uint64_t gpa, void *buf, size_t len);
+int device_dma_write(struct device *d, uint64_t gpa, const void *buf, size_t len);
+int device_dma_map(struct device *d, uint64_t gpa, uint64_t len, bool write, struct iovec *iov,
+                   int max);
+
 /* --- classes and instances -------------------------------------------- */
+
+struct pci_info;
 
 struct device_class {
     const char *name;
@@ -179,6 +236,10 @@ struct device_class {
     bool internal;    /* made by the board; not offered to --device */
     bool lock_free;   /* callbacks are safe without the device's lock */
     bool virtio;      /* sits in a virtio-mmio slot: properties addr and gsi are the board's */
+    const struct pci_info *pci; /* it can be a PCI function (devices/pci.h) */
+    /* It can be a platform device: block 0 in the memory map, known to guests by this name
+     * ("vmm,edu"). */
+    const char *compatible;
     /* Claim resources, map regions. On failure undo what was done; unrealize is not called. */
     int (*realize)(struct device *d, struct err *e);
     void (*unrealize)(struct device *d);
@@ -208,6 +269,12 @@ struct device {
     struct device_region regions[DEVICE_REGIONS_MAX];
     size_t region_count;
     bool realized;
+    const struct device_bus *bus; /* NULL: the class maps its blocks itself */
+    void *slot;                   /* the bus's */
+    struct {                      /* where the user wants it; only of classes that a bus takes */
+        char *bus;                /* name; NULL: the first that takes the class */
+        uint32_t addr;            /* PCI slot; 0: the first free one */
+    } place;
     struct device *next; /* in the machine's list */
 };
 
@@ -242,9 +309,14 @@ void device_free(struct device *d);
  */
 int device_map_block(struct device *d, size_t n, struct region *parent, uint64_t offset,
                      struct region **out, struct err *e);
+/* The same without a place yet: the caller adds the region to a parent. */
+int device_make_block(struct device *d, size_t n, struct region **out, struct err *e);
 
 void device_lock(struct device *d);
 void device_unlock(struct device *d);
+
+/* Property number i of a class, its own first, then those of its buses; NULL after the last. */
+const struct prop *device_prop(const struct device_class *cls, size_t i);
 
 /* The register at offset for a read (or write) of size bytes, or NULL if the table refuses it. */
 const struct reg *device_find_reg(const struct device_region *r, uint64_t offset, unsigned size,

@@ -92,11 +92,12 @@ static void print_reg(const struct reg *r, FILE *out)
 void device_class_help(const struct device_class *cls, FILE *out)
 {
     fprintf(out, "%s: %s\n", cls->name, cls->summary);
-    if (cls->prop_count > 0) {
-        fputs("properties (default):\n", out);
-    }
-    for (size_t i = 0; i < cls->prop_count; i++) {
-        print_prop(&cls->props[i], out);
+    const struct prop *p;
+    for (size_t i = 0; (p = device_prop(cls, i)) != NULL; i++) {
+        if (i == 0) {
+            fputs("properties (default):\n", out);
+        }
+        print_prop(p, out);
     }
     for (size_t i = 0; i < cls->block_count; i++) {
         const struct reg_block *b = &cls->blocks[i];

@@ -94,32 +94,44 @@ static int build_index(struct device_region *r)
     return 0;
 }
 
-int device_map_block(struct device *d, size_t n, struct region *parent, uint64_t offset,
-                     struct region **out, struct err *e)
+int device_make_block(struct device *d, size_t n, struct region **out, struct err *e)
 {
     assert(n < d->cls->block_count && d->region_count < DEVICE_REGIONS_MAX);
-    if (parent == NULL) {
-        return err_set(e, ENODEV, "device '%s' needs I/O ports, this machine has none",
-                       d->cls->name);
-    }
     struct device_region *r = &d->regions[d->region_count];
     r->dev = d;
     r->block = &d->cls->blocks[n];
     int ret = build_index(r);
-    if (ret == 0) {
-        d->region_count++; /* from here on device_free() undoes it */
-        char name[DEVICE_ID_MAX + REGION_NAME_MAX];
-        snprintf(name, sizeof(name), "%s.%s", d->id, r->block->name);
-        region_init_io(&r->region, d->env->topo, name, r->block->size, &block_ops, r,
-                       d->cls->lock_free ? NULL : &d->guard);
-        ret = region_add(parent, offset, &r->region, 0);
-    }
     if (ret < 0) {
-        return err_set(e, -ret, "cannot map %s.%s at 0x%" PRIx64 ", %s", d->id, r->block->name,
-                       offset, strerror(-ret));
+        return err_set(e, -ret, "cannot make %s.%s, out of memory", d->id, r->block->name);
+    }
+    d->region_count++; /* from here on device_free() undoes it */
+    char name[DEVICE_ID_MAX + REGION_NAME_MAX];
+    snprintf(name, sizeof(name), "%s.%s", d->id, r->block->name);
+    region_init_io(&r->region, d->env->topo, name, r->block->size, &block_ops, r,
+                   d->cls->lock_free ? NULL : &d->guard);
+    *out = &r->region;
+    return 0;
+}
+
+int device_map_block(struct device *d, size_t n, struct region *parent, uint64_t offset,
+                     struct region **out, struct err *e)
+{
+    struct region *r;
+    if (parent == NULL) {
+        return err_set(e, ENODEV, "device '%s' needs I/O ports, this machine has none",
+                       d->cls->name);
+    }
+    int ret = device_make_block(d, n, &r, e);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = region_add(parent, offset, r, 0);
+    if (ret < 0) {
+        return err_set(e, -ret, "cannot map %s at 0x%" PRIx64 ", %s", r->name, offset,
+                       strerror(-ret));
     }
     if (out != NULL) {
-        *out = &r->region;
+        *out = r;
     }
     return 0;
 }

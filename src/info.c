@@ -44,8 +44,9 @@ static void print_qtree(const struct machine *m, FILE *out)
     fputs("bus: main-system-bus\n  type System\n", out);
     for (const struct device *d = m->devices; d != NULL; d = d->next) {
         fprintf(out, "  dev: %s, id \"%s\"\n", d->cls->name, d->id);
-        for (size_t i = 0; i < d->cls->prop_count; i++) {
-            print_prop(d, &d->cls->props[i], out);
+        const struct prop *p;
+        for (size_t i = 0; (p = device_prop(d->cls, i)) != NULL; i++) {
+            print_prop(d, p, out);
         }
         for (size_t i = 0; i < d->region_count; i++) {
             const struct region *r = &d->regions[i].region;

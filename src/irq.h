@@ -51,4 +51,10 @@ struct irq_edge {
 
 void irq_edge_pulse(const struct irq_edge *e);
 
+/* A message-signalled interrupt: each pulse of the edge sends its message (device_env.msi_get). */
+struct irq_msi {
+    struct irq_edge edge;
+    unsigned gsi; /* the owner's number of it */
+};
+
 #endif

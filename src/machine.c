@@ -36,6 +36,35 @@ static void no_irq_edge_put(void *opaque, unsigned gsi, struct irq_edge *edge)
     (void)edge;
 }
 
+static int no_irq_level(void *opaque, unsigned gsi, struct irq *out, struct err *e)
+{
+    (void)e;
+    *out = no_irq(opaque, gsi);
+    return 0;
+}
+
+static int no_msi(void *opaque, struct irq_msi *out, struct err *e)
+{
+    (void)e;
+    *out = (struct irq_msi){.edge = {.fd = -1, .irq = no_irq(opaque, 0)}};
+    return 0;
+}
+
+static int no_msi_set(void *opaque, struct irq_msi *msi, uint64_t address, uint32_t data)
+{
+    (void)opaque;
+    (void)msi;
+    (void)address;
+    (void)data;
+    return 0;
+}
+
+static void no_msi_put(void *opaque, struct irq_msi *msi)
+{
+    (void)opaque;
+    (void)msi;
+}
+
 static void no_event(void *opaque, enum machine_event event, int value)
 {
     (void)opaque;
@@ -57,6 +86,10 @@ static void env_init(struct machine *m)
         .irq = no_irq,
         .irq_edge_get = no_irq_edge,
         .irq_edge_put = no_irq_edge_put,
+        .irq_level_get = no_irq_level,
+        .msi_get = no_msi,
+        .msi_set = no_msi_set,
+        .msi_put = no_msi_put,
         .event = no_event,
         .opaque = m,
     };
@@ -245,16 +278,25 @@ struct machine *machine_new(const struct config *config, struct err *e)
     return m;
 }
 
+/* The youngest first: a device is plugged into an older one. */
+static void free_last_device(struct machine *m)
+{
+    struct device **at = &m->devices;
+
+    while ((*at)->next != NULL) {
+        at = &(*at)->next;
+    }
+    device_free(*at);
+    *at = NULL;
+}
+
 void machine_free(struct machine *m)
 {
     if (m == NULL) {
         return;
     }
     while (m->devices != NULL) {
-        struct device *d = m->devices;
-
-        m->devices = d->next;
-        device_free(d);
+        free_last_device(m);
     }
     chardev_free(m->console);
     vm_free(m);

@@ -30,13 +30,12 @@ static void print_last_cell(const char *text)
 
 static void print_props(const struct device_class *cls)
 {
-    if (cls->prop_count == 0) {
-        return;
-    }
-    puts("\n## Properties\n\n| name | type | default | limits | meaning |");
-    puts("| --- | --- | --- | --- | --- |");
-    for (size_t i = 0; i < cls->prop_count; i++) {
-        const struct prop *p = &cls->props[i];
+    const struct prop *p;
+    for (size_t i = 0; (p = device_prop(cls, i)) != NULL; i++) {
+        if (i == 0) {
+            puts("\n## Properties\n\n| name | type | default | limits | meaning |");
+            puts("| --- | --- | --- | --- | --- |");
+        }
         printf("| `%s` | %s | %s | ", p->name, prop_type(p->type), p->value ? p->value : "");
         if (p->min != 0 || p->max != 0) {
             printf("%" PRIu64 " to %" PRIu64, p->min, p->max);

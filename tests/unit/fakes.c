@@ -4,6 +4,7 @@
 #include "tests/unit/fakes.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,6 +170,55 @@ static void machine_irq_edge_put(void *opaque, unsigned gsi, struct irq_edge *ed
     atomic_fetch_sub(&m->irqs.edges_out, 1);
 }
 
+static int machine_irq_level_get(void *opaque, unsigned gsi, struct irq *out, struct err *e)
+{
+    (void)e;
+    *out = machine_irq(opaque, gsi);
+    return 0;
+}
+
+static void record_message(void *opaque, unsigned n, bool level)
+{
+    struct fake_machine *m = opaque;
+    atomic_fetch_add(&m->msis[n].sent, level);
+}
+
+static int machine_msi_get(void *opaque, struct irq_msi *out, struct err *e)
+{
+    struct fake_machine *m = opaque;
+    unsigned n = 0;
+    (void)e;
+    while (n < FAKE_MSIS && m->msis[n].taken) {
+        n++;
+    }
+    cr_assert(n < FAKE_MSIS);
+    m->msis[n] = (struct fake_msi){.taken = true};
+    *out = (struct irq_msi){
+        .edge = {.fd = -1, .irq = {.set = record_message, .opaque = m, .n = n}},
+        .gsi = n,
+    };
+    return 0;
+}
+
+/* As on x86: messages go to the local APICs' window. */
+static int machine_msi_set(void *opaque, struct irq_msi *msi, uint64_t address, uint32_t data)
+{
+    struct fake_machine *m = opaque;
+    struct fake_msi *f = &m->msis[msi->gsi];
+    cr_assert(f->taken);
+    f->address = address;
+    f->data = data;
+    f->sets++;
+    return address >> 20 == 0xfee ? 0 : -EINVAL;
+}
+
+static void machine_msi_put(void *opaque, struct irq_msi *msi)
+{
+    struct fake_machine *m = opaque;
+    cr_assert(m->msis[msi->gsi].taken);
+    m->msis[msi->gsi].taken = false;
+}
+
 static void machine_event(void *opaque, enum machine_event event, int value)
 {
     struct fake_machine *m = opaque;
@@ -219,6 +269,10 @@ void fake_machine_init(struct fake_machine *m, unsigned ram_mib)
         .irq = machine_irq,
         .irq_edge_get = machine_irq_edge_get,
         .irq_edge_put = machine_irq_edge_put,
+        .irq_level_get = machine_irq_level_get,
+        .msi_get = machine_msi_get,
+        .msi_set = machine_msi_set,
+        .msi_put = machine_msi_put,
         .event = machine_event,
         .opaque = m,
     };
@@ -227,6 +281,9 @@ void fake_machine_init(struct fake_machine *m, unsigned ram_mib)
 void fake_machine_free(struct fake_machine *m)
 {
     cr_assert_eq(m->irqs.edges_out, 0, "a device kept an edge source");
+    for (size_t i = 0; i < FAKE_MSIS; i++) {
+        cr_assert(!m->msis[i].taken, "a device kept a message source");
+    }
     loop_free(m->loop);
     aspace_free(m->mem);
     aspace_free(m->io);
@@ -237,6 +294,62 @@ void fake_machine_free(struct fake_machine *m)
     region_fini(&m->io_root);
     topology_free(m->topo);
     free(m->ram);
+}
+
+/* --- bus -------------------------------------------------------------- */
+
+static int fake_bus_realize(struct device *d, struct err *e)
+{
+    struct fake_machine *m = d->env->opaque;
+    uint64_t n = (uint64_t)((struct fake_slot *)d->slot - m->slots);
+    return device_map_block(d, 0, d->env->mem_root, FAKE_SLOT_GPA(n), NULL, e);
+}
+
+static void fake_bus_unplug(struct device *d)
+{
+    (void)d; /* the slot is the machine's */
+}
+
+static void fake_bus_reset(struct device *d)
+{
+    struct fake_slot *s = d->slot;
+    s->raised = 0;
+}
+
+static void fake_bus_raise(struct device *d, unsigned vector)
+{
+    struct fake_slot *s = d->slot;
+    s->raised |= 1u << vector;
+    s->raises++;
+}
+
+static void fake_bus_lower(struct device *d, unsigned vector)
+{
+    struct fake_slot *s = d->slot;
+    s->raised &= ~(1u << vector);
+    s->lowers++;
+}
+
+static bool fake_bus_may_dma(const struct device *d)
+{
+    struct fake_slot *s = d->slot;
+    return !s->no_dma;
+}
+
+static void fake_plug(struct fake_machine *m, struct device *d)
+{
+    static const struct device_bus bus = {
+        .name = "fake",
+        .realize = fake_bus_realize,
+        .unplug = fake_bus_unplug,
+        .reset = fake_bus_reset,
+        .raise = fake_bus_raise,
+        .lower = fake_bus_lower,
+        .may_dma = fake_bus_may_dma,
+    };
+    cr_assert(m->slot_count < FAKE_SLOTS);
+    d->bus = &bus;
+    d->slot = &m->slots[m->slot_count++];
 }
 
 struct device *fake_device_of(struct fake_machine *m, const struct device_class *cls,
@@ -254,6 +367,9 @@ struct device *fake_device_of(struct fake_machine *m, const struct device_class 
         cr_assert_eq(device_set(d, list.opts[i].key, list.opts[i].value, &e), 0, "%s", e.what);
     }
     opt_list_free(&list);
+    if (cls->pci != NULL || cls->compatible != NULL) {
+        fake_plug(m, d);
+    }
     cr_assert_eq(device_realize(d, &e), 0, "%s", e.what);
     return d;
 }

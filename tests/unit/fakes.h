@@ -59,6 +59,18 @@ struct fake_irqs {
     _Atomic int edges_out;              /* edge sources taken and not given back */
 };
 
+/* Message sources: what was set last, and how often it was sent (edge pulses are counted here too).
+ */
+#define FAKE_MSIS 64
+
+struct fake_msi {
+    _Atomic bool taken;
+    _Atomic uint64_t address;
+    _Atomic uint32_t data;
+    _Atomic unsigned sets;
+    _Atomic unsigned sent;
+};
+
 /* A line that remembers in f, outside any machine. */
 struct irq fake_irq(struct fake_irqs *f, unsigned gsi);
 
@@ -89,6 +101,22 @@ size_t fake_chardev_pump(struct fake_chardev *c);
 /* Let the reader take n more bytes; tells the front end if it had been cut short. */
 void fake_chardev_set_room(struct fake_chardev *c, size_t n);
 
+/* --- bus -------------------------------------------------------------- */
+
+/*
+ * A bus for a device whose class has pci or compatible: its block 0 is at FAKE_SLOT_GPA(n), n
+ * counting the devices, and what it does is remembered in fake_machine.slots[n].
+ */
+#define FAKE_SLOTS       4
+#define FAKE_SLOT_GPA(n) (0xd0000000ULL + (n)*0x1000000ULL)
+
+struct fake_slot {
+    _Atomic bool no_dma; /* set by a test: bus mastering is off */
+    _Atomic uint32_t raised;
+    _Atomic unsigned raises; /* calls of device_raise(), as messages would be sent */
+    _Atomic unsigned lowers;
+};
+
 /* --- machine ---------------------------------------------------------- */
 
 #define FAKE_EVENTS_MAX 16
@@ -104,6 +132,9 @@ struct fake_machine {
     struct loop *loop; /* turn it with loop_poll() */
     struct fake_clock clock;
     struct fake_irqs irqs;
+    struct fake_msi msis[FAKE_MSIS];
+    struct fake_slot slots[FAKE_SLOTS];
+    unsigned slot_count;
     struct fake_chardev console;
     struct {
         enum machine_event event;
@@ -119,7 +150,7 @@ void fake_machine_free(struct fake_machine *m);
 
 /*
  * Make and realize a device of a registered class. props: "key=value,..." as
- * after --device NAME, or NULL. Free with device_free().
+ * after --device NAME, or NULL. One of a bus gets the next fake slot. Free with device_free().
  */
 struct device *fake_device(struct fake_machine *m, const char *name, const char *props);
 /* The same for a class that is not registered. */
