@@ -48,6 +48,13 @@ struct pci_bar {
     struct region *window; /* where it is mapped; NULL: nowhere */
 };
 
+/* A message source, and what the guest gave it to send. */
+struct pci_message {
+    struct irq_msi source;
+    uint64_t address;
+    bool live; /* an interrupt controller listens there */
+};
+
 struct pci_function {
     struct device *dev;
     struct pci_host *host;
@@ -60,8 +67,10 @@ struct pci_function {
     struct pci_bar bar[PCI_BARS];
     uint32_t raised; /* bit per vector */
     struct irq intx;
-    struct irq_msi msi;
-    struct pci_msix *msix;
+    struct pci_message msi;
+    struct pci_msix *msix;                       /* NULL: none */
+    uint32_t msix_table[4 * DEVICE_VECTORS_MAX]; /* as the guest sees it */
+    uint32_t msix_pending;                       /* bit per vector */
 };
 
 /* The function behind d, which pci_plugged(). */
@@ -97,17 +106,31 @@ uint64_t pci_bar_address(const struct pci_function *f, unsigned n);
 /* Drive INTx, and its status bit, by what is raised and enabled now. (pci.c) */
 void pci_intx_update(struct pci_function *f);
 
+/*
+ * For MSI and MSI-X alike (pci_msi.c). A message that no interrupt controller listens for is
+ * dropped when it is sent, and so is every one while bus mastering is off; both are counted.
+ */
+int pci_message_get(struct pci_function *f, struct pci_message *m, struct err *e);
+void pci_message_put(struct pci_function *f, struct pci_message *m);
+void pci_message_set(struct pci_function *f, struct pci_message *m, uint64_t address,
+                     uint32_t data);
+void pci_message_send(struct pci_function *f, const struct pci_message *m);
+
+/* The capability. pci_msi_fini() also after a failure, and where there is none. */
 int pci_msi_init(struct pci_function *f, struct err *e);
 void pci_msi_fini(struct pci_function *f);
 bool pci_msi_enabled(const struct pci_function *f);
+/* MSI is enabled. */
 void pci_msi_send(struct pci_function *f);
-/* After a write to [reg, reg + size) of the configuration space, or a reset. */
+/* After a write to the configuration space, or a reset of it; pci_intx_update() follows. */
 void pci_msi_update(struct pci_function *f);
 
+/* The same for MSI-X, which pci_add_msix() adds; harmless where there is none. */
 void pci_msix_fini(struct pci_function *f);
 bool pci_msix_enabled(const struct pci_function *f);
 void pci_msix_send(struct pci_function *f, unsigned vector);
 void pci_msix_update(struct pci_function *f);
+/* Its table and pending bits, the configuration space having been reset. */
 void pci_msix_reset(struct pci_function *f);
 
 /* --- host bridge (pci_host.c) --- */
