@@ -148,6 +148,9 @@ struct reg_block {
     const struct reg *regs;
     size_t count;           /* at most REG_BLOCK_MAX */
     bool misfit_reads_zero; /* else all ones */
+    /* The registers from repeat_from on, all within stride bytes, are there `repeats` times, each
+     * time stride bytes further. 0: nothing repeats. */
+    uint32_t repeat_from, stride, repeats;
     /* offset is within the block; only widths the table allows arrive. */
     uint64_t (*read)(struct device *d, uint32_t offset, unsigned size);
     void (*write)(struct device *d, uint32_t offset, uint64_t value, unsigned size);
@@ -155,25 +158,33 @@ struct reg_block {
 
 /* --- saved state ------------------------------------------------------ */
 
-/* A field of the state struct that a snapshot keeps. count elements of size bytes. */
+/* A field of the state struct that a snapshot keeps: count elements of size bytes. */
 struct field {
     const char *name;
     size_t offset;
     uint32_t size;
     uint32_t count;
+    size_t stride;  /* bytes from one element to the next */
     uint32_t since; /* class version that introduced it */
 };
 
 #define FIELD(state, member, ver)                                                                  \
     {                                                                                              \
         .name = #member, .offset = offsetof(state, member), .size = sizeof(((state *)0)->member),  \
-        .count = 1, .since = (ver)                                                                 \
+        .count = 1, .stride = sizeof(((state *)0)->member), .since = (ver)                         \
     }
 #define FIELD_ARRAY(state, member, ver)                                                            \
     {                                                                                              \
         .name = #member, .offset = offsetof(state, member),                                        \
         .size = sizeof(((state *)0)->member[0]), .count = ARRAY_LEN(((state *)0)->member),         \
-        .since = (ver)                                                                             \
+        .stride = sizeof(((state *)0)->member[0]), .since = (ver)                                  \
+    }
+/* A member of each struct of an array. */
+#define FIELD_EACH(state, array, member, ver)                                                      \
+    {                                                                                              \
+        .name = #array "." #member, .offset = offsetof(state, array[0].member),                    \
+        .size = sizeof(((state *)0)->array[0].member), .count = ARRAY_LEN(((state *)0)->array),    \
+        .stride = sizeof(((state *)0)->array[0]), .since = (ver)                                   \
     }
 
 /* --- buses ------------------------------------------------------------ */
@@ -318,7 +329,8 @@ void device_unlock(struct device *d);
 /* Property number i of a class, its own first, then those of its buses; NULL after the last. */
 const struct prop *device_prop(const struct device_class *cls, size_t i);
 
-/* The register at offset for a read (or write) of size bytes, or NULL if the table refuses it. */
+/* The register at offset for a read (or write) of size bytes, or NULL if the table refuses it. For
+ * one that repeats: its entry, which has the offset of the first. */
 const struct reg *device_find_reg(const struct device_region *r, uint64_t offset, unsigned size,
                                   bool write);
 

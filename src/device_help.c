@@ -107,5 +107,9 @@ void device_class_help(const struct device_class *cls, FILE *out)
         for (size_t n = 0; n < b->count; n++) {
             print_reg(&b->regs[n], out);
         }
+        if (b->repeats != 0) {
+            fprintf(out, "  from 0x%" PRIx32 " on: %" PRIu32 " times, 0x%" PRIx32 " bytes apart\n",
+                    b->repeat_from, b->repeats, b->stride);
+        }
     }
 }

@@ -15,11 +15,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* An offset past the table's registers, moved back to the first of those that repeat. */
+static uint64_t first_of_repeats(const struct reg_block *b, uint64_t offset)
+{
+    uint64_t at = offset - b->repeat_from;
+    return b->repeats != 0 && at / b->stride < b->repeats ? b->repeat_from + at % b->stride
+                                                          : offset;
+}
+
 const struct reg *device_find_reg(const struct device_region *r, uint64_t offset, unsigned size,
                                   bool write)
 {
     if (offset >= r->span) {
-        return NULL;
+        offset = first_of_repeats(r->block, offset);
+        if (offset >= r->span) {
+            return NULL;
+        }
     }
     unsigned n = r->index[write ? r->span + offset : offset];
     if (n == 0) {
@@ -76,6 +87,8 @@ static int build_index(struct device_region *r)
     for (size_t i = 0; i < b->count; i++) {
         uint32_t end = b->regs[i].offset + b->regs[i].length;
         assert(end <= b->size);
+        assert(b->repeats == 0 || b->regs[i].offset < b->repeat_from ||
+               end <= b->repeat_from + b->stride);
         r->span = end > r->span ? end : r->span;
     }
     r->index = calloc(2, (size_t)r->span + 1); /* never empty */

@@ -72,6 +72,11 @@ static void print_blocks(const struct device_class *cls)
         for (size_t n = 0; n < b->count; n++) {
             print_reg(&b->regs[n]);
         }
+        if (b->repeats != 0) {
+            printf("\nThe registers from 0x%" PRIx32 " on are there %" PRIu32 " times, 0x%" PRIx32
+                   " bytes apart.\n",
+                   b->repeat_from, b->repeats, b->stride);
+        }
         printf("\nAny other access is counted; a read gives %s, a write has no effect.\n",
                b->misfit_reads_zero ? "0" : "all ones");
     }

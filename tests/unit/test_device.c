@@ -67,6 +67,11 @@ static void sample_write(struct device *d, uint32_t offset, uint64_t value, unsi
 
 #define BLOCK_SIZE 0x40
 
+static const struct reg repeating_regs[] = {
+    {"global", 0, 4, 4, REG_RW, 0, "there once"},
+    {"channel", 0x14, 4, 4, REG_RW, 0, "there three times"},
+};
+
 static const struct reg_block sample_blocks[] = {
     {.name = "main",
      .size = BLOCK_SIZE,
@@ -80,6 +85,15 @@ static const struct reg_block sample_blocks[] = {
      .count = 1,
      .misfit_reads_zero = true,
      .read = sample_read},
+    {.name = "repeating",
+     .size = 0x80,
+     .regs = repeating_regs,
+     .count = 2,
+     .repeat_from = 0x10,
+     .stride = 0x20,
+     .repeats = 3,
+     .read = sample_read,
+     .write = sample_write},
 };
 
 static int sample_realize(struct device *d, struct err *e)
@@ -88,6 +102,9 @@ static int sample_realize(struct device *d, struct err *e)
     int ret = device_map_block(d, 0, d->env->mem_root, 0x1000, NULL, e);
     if (ret == 0) {
         ret = device_map_block(d, 1, d->env->mem_root, 0x2000, NULL, e);
+    }
+    if (ret == 0) {
+        ret = device_map_block(d, 2, d->env->mem_root, 0x3000, NULL, e);
     }
     return ret == 0 && s->count == 7 ? err_set(e, EIO, "seven is refused") : ret;
 }
@@ -112,7 +129,7 @@ static const struct device_class sample_class = {
     .props = sample_props,
     .prop_count = sizeof(sample_props) / sizeof(sample_props[0]),
     .blocks = sample_blocks,
-    .block_count = 2,
+    .block_count = ARRAY_LEN(sample_blocks),
     .realize = sample_realize,
     .unrealize = sample_unrealize,
     .reset = sample_reset,
@@ -362,6 +379,21 @@ Test(device, a_block_may_answer_misfits_with_zero)
     device_free(d);
 }
 
+Test(device, registers_may_repeat)
+{
+    struct device *d = fake_device_of(&m, &sample_class, NULL);
+    struct sample *s = DEVICE_STATE(struct sample, d);
+    for (uint32_t at = 0; at < 0x80; at += 4) {
+        unsigned reads = s->reads;
+        bool exists = at == 0 || at == 0x14 || at == 0x34 || at == 0x54;
+        uint64_t value = fake_read(m.mem, 0x3000 + at, 4);
+        cr_assert_eq(value, exists ? 0x55667788 : UINT32_MAX, "0x%x", at);
+        cr_assert_eq(s->reads, reads + exists);
+        cr_assert(!exists || s->offset == at);
+    }
+    device_free(d);
+}
+
 /* --- help and registry ------------------------------------------------ */
 
 static char *help_text(void (*print)(FILE *out))
@@ -383,10 +415,15 @@ static void print_sample(FILE *out)
 Test(device, help_shows_properties_and_registers)
 {
     static const char *const want[] = {
-        "sample: a device for tests\n",  "count=<number> (3)  how many; 1 to 10",
-        "flag=<on|off>  a switch",       "size=<size> (4K)",
-        "registers of main, 0x40 bytes", "0x20-0x2f    1,2,4,8 rw ",
-        "0x8          1       wo",       "identification",
+        "sample: a device for tests\n",
+        "count=<number> (3)  how many; 1 to 10",
+        "flag=<on|off>  a switch",
+        "size=<size> (4K)",
+        "registers of main, 0x40 bytes",
+        "0x20-0x2f    1,2,4,8 rw ",
+        "0x8          1       wo",
+        "identification",
+        "from 0x10 on: 3 times, 0x20 bytes apart",
     };
     char *text = help_text(print_sample);
     for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
@@ -422,6 +459,8 @@ Test(device, find_suggests_the_nearest)
 static void check_block(const struct device_class *cls, const struct reg_block *b)
 {
     cr_assert(b->count <= REG_BLOCK_MAX && b->name != NULL);
+    cr_assert(b->repeats == 0 || b->repeat_from + (uint64_t)b->stride * b->repeats <= b->size, "%s",
+              cls->name);
     for (size_t i = 0; i < b->count; i++) {
         const struct reg *r = &b->regs[i];
         cr_assert(r->name != NULL && r->meaning != NULL, "%s %zu", cls->name, i);
@@ -459,7 +498,7 @@ Test(device, tables_of_all_classes_are_sound)
         }
         for (size_t i = 0; i < cls->field_count; i++) {
             const struct field *f = &cls->fields[i];
-            cr_assert(f->offset + (uint64_t)f->size * f->count <= cls->state_size, "%s.%s",
+            cr_assert(f->offset + f->stride * (f->count - 1) + f->size <= cls->state_size, "%s.%s",
                       cls->name, f->name);
             cr_assert(f->since >= 1 && f->since <= cls->version, "%s.%s", cls->name, f->name);
         }
