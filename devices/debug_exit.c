@@ -38,8 +38,7 @@ static const struct reg_block debug_exit_blocks[] = {
     {
         .name = "port",
         .size = IOSIZE_MAX,
-        .regs = debug_exit_regs,
-        .count = ARRAY_LEN(debug_exit_regs),
+        .regs = TABLE(debug_exit_regs),
         .read = debug_exit_read,
         .write = debug_exit_write,
     },
@@ -66,10 +65,8 @@ const struct device_class debug_exit_class = {
     .name = "debug-exit",
     .summary = "a write ends vmm with a status of the guest's choice",
     .state_size = sizeof(struct debug_exit),
-    .props = debug_exit_props,
-    .prop_count = ARRAY_LEN(debug_exit_props),
-    .blocks = debug_exit_blocks,
-    .block_count = ARRAY_LEN(debug_exit_blocks),
+    .props = TABLE(debug_exit_props),
+    .blocks = TABLE(debug_exit_blocks),
     .lock_free = true,
     .realize = debug_exit_realize,
 };

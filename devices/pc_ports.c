@@ -99,8 +99,7 @@ static const struct reg cf8_regs[] = {
 
 #define BLOCK(n, bytes, r, w)                                                                      \
     {                                                                                              \
-        .name = #n, .size = (bytes), .regs = n##_regs, .count = ARRAY_LEN(n##_regs), .read = (r),  \
-        .write = (w)                                                                               \
+        .name = #n, .size = (bytes), .regs = TABLE(n##_regs), .read = (r), .write = (w)            \
     }
 
 static const struct reg_block pc_ports_blocks[] = {
@@ -151,10 +150,8 @@ const struct device_class pc_ports_class = {
     .name = "pc-ports",
     .summary = "a PC's delay, A20 and reset ports (0x80, 0xed, 0x92, 0xcf9)",
     .state_size = sizeof(struct pc_ports),
-    .blocks = pc_ports_blocks,
-    .block_count = ARRAY_LEN(pc_ports_blocks),
-    .fields = pc_ports_fields,
-    .field_count = ARRAY_LEN(pc_ports_fields),
+    .blocks = TABLE(pc_ports_blocks),
+    .fields = TABLE(pc_ports_fields),
     .version = 1,
     .internal = true,
     .realize = pc_ports_realize,

@@ -70,8 +70,7 @@ static const struct device_bus platform_bus = {
     .raise = raise,
     .lower = lower,
     .may_dma = may_dma,
-    .fields = fields,
-    .field_count = ARRAY_LEN(fields),
+    .fields = TABLE(fields),
     .version = 1,
 };
 

@@ -50,8 +50,7 @@ static const struct reg_block pvpanic_blocks[] = {
     {
         .name = "port",
         .size = 1,
-        .regs = pvpanic_regs,
-        .count = ARRAY_LEN(pvpanic_regs),
+        .regs = TABLE(pvpanic_regs),
         .read = pvpanic_read,
         .write = pvpanic_write,
     },
@@ -72,10 +71,8 @@ const struct device_class pvpanic_class = {
     .name = "pvpanic",
     .summary = "the guest reports its kernel's panic (ISA, ACPI QEMU0001)",
     .state_size = sizeof(struct pvpanic),
-    .props = pvpanic_props,
-    .prop_count = ARRAY_LEN(pvpanic_props),
-    .blocks = pvpanic_blocks,
-    .block_count = ARRAY_LEN(pvpanic_blocks),
+    .props = TABLE(pvpanic_props),
+    .blocks = TABLE(pvpanic_blocks),
     .lock_free = true,
     .realize = pvpanic_realize,
 };

@@ -30,8 +30,13 @@
 struct device;
 struct chardev;
 
-/* Elements of a table, for the counts below. */
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+/*
+ * Initialises two members at once: a table, and after it the number of its elements. So
+ * ".props = TABLE(edu_props)" sets props and prop_count.
+ */
+#define TABLE(a) (a), ARRAY_LEN(a)
 
 /* What a guest can ask of the machine through a device. */
 enum machine_event {
@@ -121,15 +126,17 @@ enum reg_access {
  * One register, or a run of bytes (a buffer). widths: OR of the access sizes
  * the guest may use (1|2|4|8). An access fits if its size is one of them, it
  * lies wholly inside, and it starts at a multiple of its size from the start;
- * so a 4-byte register of widths 1|4 is also four bytes. A wider access than
- * the table allows is refused, never split over neighbours. Two entries may
- * share bytes if one is RO and the other WO.
+ * so a 4-byte register of widths 1|4 is also four bytes. With REG_AT_START
+ * among the widths only the register's first byte can be the access's. A wider
+ * access than the table allows is refused, never split over neighbours. Two
+ * entries may share bytes if one is RO and the other WO.
  */
+#define REG_AT_START 0x80
 struct reg {
     const char *name;
     uint32_t offset;
     uint32_t length; /* bytes */
-    uint8_t widths;
+    uint8_t widths;  /* and REG_AT_START */
     enum reg_access access;
     uint64_t reset; /* value after reset */
     const char *meaning;

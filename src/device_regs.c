@@ -38,7 +38,8 @@ const struct reg *device_find_reg(const struct device_region *r, uint64_t offset
     }
     const struct reg *reg = &r->block->regs[n - 1];
     uint64_t at = offset - reg->offset;
-    bool fits = (reg->widths & size) != 0 && at % size == 0 && size <= reg->length - at;
+    bool starts = (reg->widths & REG_AT_START) != 0 ? at == 0 : at % size == 0;
+    bool fits = (reg->widths & size) != 0 && starts && size <= reg->length - at;
     return fits ? reg : NULL;
 }
 

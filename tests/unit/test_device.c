@@ -45,6 +45,7 @@ static const struct reg sample_regs[] = {
     {"buffer", 0x20, 16, 1 | 2 | 4 | 8, REG_RW, 0, "sixteen bytes"},
     {"words", 0x32, 6, 2, REG_RO, 0, "three words"},
     {"cut", 0x38, 6, 2 | 4, REG_RW, 0, "no multiple of its widest access"},
+    {"low", 0x40, 8, 4 | 8 | REG_AT_START, REG_RW, 0, "64 bits, whole or the low half"},
 };
 
 static uint64_t sample_read(struct device *d, uint32_t offset, unsigned size)
@@ -65,7 +66,7 @@ static void sample_write(struct device *d, uint32_t offset, uint64_t value, unsi
     s->value = value;
 }
 
-#define BLOCK_SIZE 0x40
+#define BLOCK_SIZE 0x50
 
 static const struct reg repeating_regs[] = {
     {"global", 0, 4, 4, REG_RW, 0, "there once"},
@@ -75,8 +76,7 @@ static const struct reg repeating_regs[] = {
 static const struct reg_block sample_blocks[] = {
     {.name = "main",
      .size = BLOCK_SIZE,
-     .regs = sample_regs,
-     .count = sizeof(sample_regs) / sizeof(sample_regs[0]),
+     .regs = TABLE(sample_regs),
      .read = sample_read,
      .write = sample_write},
     {.name = "zero",
@@ -87,8 +87,7 @@ static const struct reg_block sample_blocks[] = {
      .read = sample_read},
     {.name = "repeating",
      .size = 0x80,
-     .regs = repeating_regs,
-     .count = 2,
+     .regs = TABLE(repeating_regs),
      .repeat_from = 0x10,
      .stride = 0x20,
      .repeats = 3,
@@ -126,10 +125,8 @@ static const struct device_class sample_class = {
     .name = "sample",
     .summary = "a device for tests",
     .state_size = sizeof(struct sample),
-    .props = sample_props,
-    .prop_count = sizeof(sample_props) / sizeof(sample_props[0]),
-    .blocks = sample_blocks,
-    .block_count = ARRAY_LEN(sample_blocks),
+    .props = TABLE(sample_props),
+    .blocks = TABLE(sample_blocks),
     .realize = sample_realize,
     .unrealize = sample_unrealize,
     .reset = sample_reset,
@@ -299,7 +296,7 @@ static bool oracle(uint32_t offset, unsigned size, bool write)
         }
         for (uint32_t at = r->offset; at + size <= r->offset + r->length; at += size) {
             if (at == offset) {
-                return true;
+                return at == r->offset || (r->widths & REG_AT_START) == 0;
             }
         }
     }
@@ -363,7 +360,9 @@ Test(device, the_table_finds_the_right_register)
     cr_assert_str_eq(device_find_reg(r, 8, 1, false)->name, "data_in");
     cr_assert_str_eq(device_find_reg(r, 0x2c, 4, false)->name, "buffer");
     cr_assert_null(device_find_reg(r, 0x3c, 4, false), "half of it is past the end");
-    cr_assert_null(device_find_reg(r, 0x3e, 1, false), "after the last register");
+    cr_assert_str_eq(device_find_reg(r, 0x40, 4, false)->name, "low");
+    cr_assert_null(device_find_reg(r, 0x44, 4, false), "not at its start");
+    cr_assert_null(device_find_reg(r, 0x48, 1, false), "after the last register");
     cr_assert_null(device_find_reg(r, UINT64_MAX, 1, false));
     device_free(d);
 }
@@ -419,7 +418,7 @@ Test(device, help_shows_properties_and_registers)
         "count=<number> (3)  how many; 1 to 10",
         "flag=<on|off>  a switch",
         "size=<size> (4K)",
-        "registers of main, 0x40 bytes",
+        "registers of main, 0x50 bytes",
         "0x20-0x2f    1,2,4,8 rw ",
         "0x8          1       wo",
         "identification",
@@ -466,7 +465,8 @@ static void check_block(const struct device_class *cls, const struct reg_block *
         cr_assert(r->name != NULL && r->meaning != NULL, "%s %zu", cls->name, i);
         cr_assert(r->length > 0 && r->offset + (uint64_t)r->length <= b->size, "%s.%s", cls->name,
                   r->name);
-        cr_assert(r->widths != 0 && (r->widths & ~15) == 0, "%s.%s", cls->name, r->name);
+        cr_assert((r->widths & 15) != 0 && (r->widths & ~(15 | REG_AT_START)) == 0, "%s.%s",
+                  cls->name, r->name);
         cr_assert(r->access >= REG_RO && r->access <= REG_RW, "%s.%s", cls->name, r->name);
         cr_assert((r->access & REG_RO) == 0 || b->read != NULL, "%s.%s", cls->name, r->name);
         cr_assert((r->access & REG_WO) == 0 || b->write != NULL, "%s.%s", cls->name, r->name);
