@@ -46,14 +46,6 @@ struct pci_info {
 };
 
 /*
- * The host bridge is a device of class "pci-host", which the board makes first. Its properties:
- *   ecam                                        gpa of the configuration space: 1 MiB, bus 0
- *   io_base, io_size, mem32_base, mem32_size,
- *   mem64_base, mem64_size                      windows for BARs; size 0: there is none
- *   gsi                                         pin p of slot n reaches gsi + (n + p) % PCI_PINS
- */
-
-/*
  * Plug d, which is not realized yet, into the bus of host (a realized pci-host) at its place.addr.
  * -EBUSY: the slot is taken, -ENOSPC: none is free; both with status EXIT_USAGE.
  */
