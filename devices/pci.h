@@ -46,6 +46,17 @@ struct pci_info {
 };
 
 /*
+ * The host bridge is a device of class "pci-host", made by the board: function 00:00.0 of the one
+ * bus there is. Its properties are the places the board gives it: ecam (1 MiB of configuration
+ * space), the windows io and io_size (ports), mem32 and mem32_size, mem64 and mem64_size (a size of
+ * 0: no such window), and gsi, the first of the four that slot n's INTA reaches as gsi + n % 4.
+ */
+
+/* On a PC a device of class "pci-ports" gives access by ports; it is older than what is plugged in.
+ * Before that reads give all ones, as if there were no PCI. */
+void pci_ports_connect(struct device *ports, struct device *host);
+
+/*
  * Plug d, which is not realized yet, into the bus of host (a realized pci-host) at its place.addr.
  * -EBUSY: the slot is taken, -ENOSPC: none is free; both with status EXIT_USAGE.
  */

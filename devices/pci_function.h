@@ -5,7 +5,8 @@
  * pci_config.c  configuration space: the header as a table, masks, capabilities
  * pci_bar.c     BARs: sizing, decoding, moving
  * pci_msi.c     MSI        pci_msix.c  MSI-X
- * pci_host.c    the host bridge: slots, windows, ECAM; pci_assign()
+ * pci_host.c    the host bridge: slots, windows, ECAM
+ * pci_assign.c  what firmware does: pci_assign()
  * pci_ports.c   configuration mechanism #1 (0xcf8, 0xcfc) of a PC
  *
  * Locking: the device's own lock guards its function. The host bridge takes it for a configuration
@@ -24,8 +25,11 @@ enum {
     PCI_COMMAND = 0x04,
     PCI_STATUS = 0x06,
     PCI_BAR0 = 0x10,
+    PCI_CLASS = 0x08, /* with the revision */
+    PCI_SUBSYSTEM = 0x2c,
     PCI_CAPABILITIES = 0x34,
     PCI_INTERRUPT_LINE = 0x3c,
+    PCI_INTERRUPT_PIN = 0x3d,
     PCI_FIRST_CAPABILITY = 0x40,
 };
 
@@ -38,14 +42,19 @@ enum {
     PCI_STATUS_CAPABILITIES = 0x10,
 };
 
+/* In the Advanced Features capability. */
+enum {
+    PCI_AF_CONTROL = 4,
+    PCI_AF_INITIATE_FLR = 0x01,
+};
+
 struct pci_host;
 struct pci_msix;
 
 struct pci_bar {
     enum pci_bar_kind kind;
     uint64_t size;
-    struct region *region;
-    struct region *window; /* where it is mapped; NULL: nowhere */
+    struct region *region; /* its parent is the window it is mapped in, or NULL */
 };
 
 /* A message source, and what the guest gave it to send. */
@@ -71,6 +80,7 @@ struct pci_function {
     struct pci_msix *msix;                       /* NULL: none */
     uint32_t msix_table[4 * DEVICE_VECTORS_MAX]; /* as the guest sees it */
     uint32_t msix_pending;                       /* bit per vector */
+    struct guest_errors unmapped;                /* changes of BARs that the accelerator refused */
 };
 
 /* The function behind d, which pci_plugged(). */
@@ -93,7 +103,8 @@ uint16_t pci_command(const struct pci_function *f);
 
 /* --- BARs (pci_bar.c) --- */
 
-/* BAR number n shows region (size a power of two) as kind. For set-up. */
+/* BAR number n shows region as kind. Its size is a power of two: 4 or more for I/O, 16 for memory.
+ * For set-up. */
 void pci_bar_add(struct pci_function *f, unsigned n, enum pci_bar_kind kind, bool prefetchable,
                  struct region *region);
 /* Map and unmap by what command register and BARs say now. */
@@ -105,6 +116,8 @@ uint64_t pci_bar_address(const struct pci_function *f, unsigned n);
 
 /* Drive INTx, and its status bit, by what is raised and enabled now. (pci.c) */
 void pci_intx_update(struct pci_function *f);
+/* The guest resets this function alone; with the device's lock held. (pci.c) */
+void pci_function_level_reset(struct pci_function *f);
 
 /*
  * For MSI and MSI-X alike (pci_msi.c). A message that no interrupt controller listens for is
@@ -122,7 +135,7 @@ void pci_msi_fini(struct pci_function *f);
 bool pci_msi_enabled(const struct pci_function *f);
 /* MSI is enabled. */
 void pci_msi_send(struct pci_function *f);
-/* After a write to the configuration space, or a reset of it; pci_intx_update() follows. */
+/* After a write to any capability, or a reset; pci_intx_update() follows. */
 void pci_msi_update(struct pci_function *f);
 
 /* The same for MSI-X, which pci_add_msix() adds; harmless where there is none. */
@@ -137,9 +150,16 @@ void pci_msix_reset(struct pci_function *f);
 
 /* The function in a slot, or NULL. */
 struct pci_function *pci_host_function(const struct pci_host *h, unsigned slot);
+/* Put f into the slot, or the first free one if that is 0, and wire its pin if it has one. */
+int pci_host_plug(struct pci_host *h, struct pci_function *f, unsigned slot, struct err *e);
+void pci_host_unplug(struct pci_function *f);
+/* The GSI that INTA of a slot reaches. */
+unsigned pci_host_gsi(const struct pci_host *h, unsigned slot);
 /* The window that takes a BAR of kind at [address, address + size), or NULL. */
 struct region *pci_host_window(struct pci_host *h, enum pci_bar_kind kind, uint64_t address,
                                uint64_t size);
+/* Where firmware puts a BAR of kind; NULL: the machine has no such window. */
+struct region *pci_host_firmware_window(struct pci_host *h, enum pci_bar_kind kind);
 /*
  * A configuration access on bus 0 with the function's lock taken: reg is below 4096, size 1, 2
  * or 4. All ones where there is no function.

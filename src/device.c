@@ -158,16 +158,21 @@ int device_realize(struct device *d, struct err *e)
     return 0;
 }
 
-void device_reset(struct device *d)
+void device_reset_locked(struct device *d)
 {
     trace(TRACE_device_reset, "%s", d->id);
-    device_lock(d);
     if (d->bus != NULL) {
         d->bus->reset(d);
     }
     if (d->cls->reset != NULL) {
         d->cls->reset(d);
     }
+}
+
+void device_reset(struct device *d)
+{
+    device_lock(d);
+    device_reset_locked(d);
     device_unlock(d);
 }
 

@@ -316,6 +316,8 @@ int device_set(struct device *d, const char *prop, const char *value, struct err
 /* realize + reset. */
 int device_realize(struct device *d, struct err *e);
 void device_reset(struct device *d);
+/* The same with the device's lock held: a guest can reset a device alone. */
+void device_reset_locked(struct device *d);
 
 /* unrealize if realized, unmap its regions, free strings and the instance. NULL is allowed. */
 void device_free(struct device *d);

@@ -11,6 +11,8 @@
     X(i8042)                                                                                       \
     X(acpi_pm)                                                                                     \
     X(pc_ports)                                                                                    \
+    X(pci_host)                                                                                    \
+    X(pci_ports)                                                                                   \
     X(debug_exit)                                                                                  \
     X(pvpanic)                                                                                     \
     X(virtio_blk)

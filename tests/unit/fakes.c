@@ -352,8 +352,8 @@ static void fake_plug(struct fake_machine *m, struct device *d)
     d->slot = &m->slots[m->slot_count++];
 }
 
-struct device *fake_device_of(struct fake_machine *m, const struct device_class *cls,
-                              const char *props)
+struct device *fake_device_new(struct fake_machine *m, const struct device_class *cls,
+                               const char *props)
 {
     char text[512];
     snprintf(text, sizeof(text), "%s%s%s", cls->name, props != NULL ? "," : "",
@@ -367,6 +367,14 @@ struct device *fake_device_of(struct fake_machine *m, const struct device_class 
         cr_assert_eq(device_set(d, list.opts[i].key, list.opts[i].value, &e), 0, "%s", e.what);
     }
     opt_list_free(&list);
+    return d;
+}
+
+struct device *fake_device_of(struct fake_machine *m, const struct device_class *cls,
+                              const char *props)
+{
+    struct err e = ERR_INIT;
+    struct device *d = fake_device_new(m, cls, props);
     if (cls->pci != NULL || cls->compatible != NULL) {
         fake_plug(m, d);
     }

@@ -157,6 +157,10 @@ struct device *fake_device(struct fake_machine *m, const char *name, const char 
 struct device *fake_device_of(struct fake_machine *m, const struct device_class *cls,
                               const char *props);
 
+/* Only make it, with its properties set: for a test that plugs it in and realizes it. */
+struct device *fake_device_new(struct fake_machine *m, const struct device_class *cls,
+                               const char *props);
+
 /* Guest accesses of 1, 2, 4 or 8 bytes, little-endian. */
 uint64_t fake_read(struct aspace *as, uint64_t addr, unsigned size);
 void fake_write(struct aspace *as, uint64_t addr, uint64_t value, unsigned size);

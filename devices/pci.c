@@ -1,0 +1,192 @@
+/*
+ * A PCI function as a bus for its device: its life, its reset, and who carries
+ * its interrupts. See pci.h and pci_function.h.
+ *
+ * INTx is the OR of all vectors raised. Its level also shows in the status
+ * register, there whether or not the command register masks the pin. While
+ * messages (MSI-X, MSI) are enabled, the pin rests.
+ *
+ * Source: PCI Local Bus Specification 3.0, sections 2.2.6, 6.2; function level
+ * reset: PCI-SIG ECN "Advanced Capabilities for Conventional PCI" (2006).
+ *
+ * Locking: the device's lock, but for plugging.
+ */
+#include "devices/pci_function.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+    CAP_AF = 0x13,
+    AF_LENGTH = 6,
+    AF_TP = 0x01,  /* has a transactions pending bit (it reads 0: none outlives its access) */
+    AF_FLR = 0x02, /* can be reset alone */
+};
+
+struct pci_function *pci_function_of(const struct device *d)
+{
+    return d->slot;
+}
+
+/* --- interrupts -------------------------------------------------------- */
+
+void pci_intx_update(struct pci_function *f)
+{
+    const bool messages = pci_msix_enabled(f) || pci_msi_enabled(f);
+    const bool level = f->raised != 0 && f->config[PCI_INTERRUPT_PIN] != 0 && !messages;
+
+    f->config[PCI_STATUS] &= (uint8_t)~PCI_STATUS_INTX;
+    f->config[PCI_STATUS] |= level ? PCI_STATUS_INTX : 0;
+    irq_set(&f->intx, level && (pci_command(f) & PCI_COMMAND_INTX_OFF) == 0);
+}
+
+static void raise(struct device *d, unsigned vector)
+{
+    struct pci_function *f = pci_function_of(d);
+
+    f->raised |= 1u << vector;
+    if (pci_msix_enabled(f)) {
+        pci_msix_send(f, vector);
+    } else if (pci_msi_enabled(f)) {
+        pci_msi_send(f);
+    } else {
+        pci_intx_update(f);
+    }
+}
+
+static void lower(struct device *d, unsigned vector)
+{
+    struct pci_function *f = pci_function_of(d);
+
+    f->raised &= ~(1u << vector);
+    pci_intx_update(f);
+}
+
+static bool may_dma(const struct device *d)
+{
+    return (pci_command(pci_function_of(d)) & PCI_COMMAND_MASTER) != 0;
+}
+
+/* --- reset ------------------------------------------------------------- */
+
+static void reset(struct device *d)
+{
+    struct pci_function *f = pci_function_of(d);
+
+    f->raised = 0;
+    pci_config_reset(f);
+    pci_bars_update(f);
+    pci_msi_update(f);
+    pci_msix_reset(f);
+    pci_intx_update(f);
+}
+
+void pci_function_level_reset(struct pci_function *f)
+{
+    device_reset_locked(f->dev);
+}
+
+static void add_advanced_features(struct pci_function *f)
+{
+    f->af_at = pci_add_capability(f, CAP_AF, AF_LENGTH);
+    pci_declare(f, f->af_at + 2u, 2, AF_LENGTH | (AF_TP | AF_FLR) << 8, 0);
+}
+
+/* --- life -------------------------------------------------------------- */
+
+static int realize(struct device *d, struct err *e)
+{
+    struct pci_function *f = pci_function_of(d);
+    const struct pci_info *info = d->cls->pci;
+    int ret = 0;
+
+    for (unsigned n = 0; n < PCI_BARS && ret == 0; n++) {
+        const struct pci_bar_info *bar = &info->bar[n];
+        struct region *region;
+        if (bar->kind != PCI_BAR_NONE) {
+            ret = device_make_block(d, bar->block, &region, e);
+        }
+        if (bar->kind != PCI_BAR_NONE && ret == 0) {
+            pci_bar_add(f, n, bar->kind, bar->prefetchable, region);
+        }
+    }
+    if (ret == 0 && info->msi) {
+        ret = pci_msi_init(f, e);
+    }
+    if (ret == 0 && info->flr) {
+        add_advanced_features(f);
+    }
+    return ret;
+}
+
+static void unplug(struct device *d)
+{
+    struct pci_function *f = pci_function_of(d);
+
+    device_lock(d);
+    f->raised = 0;
+    f->config[PCI_COMMAND] = 0;
+    pci_bars_update(f);
+    pci_intx_update(f);
+    device_unlock(d);
+    pci_msix_fini(f);
+    pci_msi_fini(f);
+    pci_host_unplug(f);
+    free(f);
+    d->slot = NULL;
+}
+
+static const struct field fields[] = {
+    FIELD_ARRAY(struct pci_function, config, 1),
+    FIELD(struct pci_function, raised, 1),
+    FIELD_ARRAY(struct pci_function, msix_table, 1),
+    FIELD(struct pci_function, msix_pending, 1),
+};
+
+static const struct device_bus pci_bus = {
+    .name = "pci",
+    .realize = realize,
+    .unplug = unplug,
+    .reset = reset,
+    .raise = raise,
+    .lower = lower,
+    .may_dma = may_dma,
+    .fields = TABLE(fields),
+    .version = 1,
+};
+
+int pci_plug(struct device *host, struct device *d, struct err *e)
+{
+    struct pci_function *f = calloc(1, sizeof(*f));
+    int ret;
+
+    if (f == NULL) {
+        return err_set(e, ENOMEM, "cannot plug in %s, out of memory", d->id);
+    }
+    f->dev = d;
+    pci_config_init(f, d->cls->pci);
+    ret = pci_host_plug(DEVICE_STATE(struct pci_host, host), f, d->place.addr, e);
+    if (ret < 0) {
+        free(f);
+        return ret;
+    }
+    d->bus = &pci_bus;
+    d->slot = f;
+    return 0;
+}
+
+bool pci_plugged(const struct device *d)
+{
+    return d->bus == &pci_bus;
+}
+
+unsigned pci_slot(const struct device *d)
+{
+    return pci_function_of(d)->slot;
+}
+
+int pci_intx_gsi(const struct device *d)
+{
+    const struct pci_function *f = pci_function_of(d);
+    return f->config[PCI_INTERRUPT_PIN] != 0 ? (int)pci_host_gsi(f->host, f->slot) : -1;
+}
