@@ -31,6 +31,15 @@ struct irq irq_or_source(struct irq_or *o, unsigned source)
     return (struct irq){.set = or_set, .opaque = o, .n = source};
 }
 
+void irq_or_repeat(struct irq_or *o)
+{
+    pthread_mutex_lock(&o->lock);
+    if (o->levels != 0) {
+        irq_set(&o->target, true);
+    }
+    pthread_mutex_unlock(&o->lock);
+}
+
 void irq_edge_pulse(const struct irq_edge *e)
 {
     if (e->fd >= 0) {

@@ -38,6 +38,8 @@ struct irq_or {
 void irq_or_init(struct irq_or *o, struct irq target);
 /* source: 0..IRQ_OR_MAX-1, one for each device. */
 struct irq irq_or_source(struct irq_or *o, unsigned source);
+/* Raise the target again if the line is high: something else lowered it. */
+void irq_or_repeat(struct irq_or *o);
 
 /*
  * An edge source that any thread can trigger by writing 1 to an eventfd, so that

@@ -34,6 +34,39 @@ static void vm_irq_edge_put(void *opaque, unsigned gsi, struct irq_edge *edge)
     irqchip_edge_put(&m->vm->chip, gsi, edge);
 }
 
+static int vm_irq_level_get(void *opaque, unsigned gsi, struct irq *out, struct err *e)
+{
+    struct machine *m = opaque;
+
+    if (gsi >= ARCH_IRQ_PINS) {
+        return err_set(e, EINVAL, "there is no interrupt line %u", gsi);
+    }
+    struct level_line *line = &m->vm->levels[gsi];
+    const int ret = line->sources == 0 ? level_line_init(line, &m->vm->chip, m->loop, gsi, e) : 0;
+    return ret < 0 ? ret : level_line_source(line, out, e);
+}
+
+static int vm_msi_get(void *opaque, struct irq_msi *out, struct err *e)
+{
+    struct machine *m = opaque;
+
+    return msi_get(&m->vm->msis, out, e);
+}
+
+static int vm_msi_set(void *opaque, struct irq_msi *msi, uint64_t address, uint32_t data)
+{
+    struct machine *m = opaque;
+
+    return msi_set(&m->vm->msis, msi, address, data);
+}
+
+static void vm_msi_put(void *opaque, struct irq_msi *msi)
+{
+    struct machine *m = opaque;
+
+    msi_put(&m->vm->msis, msi);
+}
+
 static void vm_drain_posted(void *opaque)
 {
     struct machine *m = opaque;
@@ -51,6 +84,10 @@ static void provide_env(struct machine *m)
     m->env.irq = vm_irq;
     m->env.irq_edge_get = vm_irq_edge_get;
     m->env.irq_edge_put = vm_irq_edge_put;
+    m->env.irq_level_get = vm_irq_level_get;
+    m->env.msi_get = vm_msi_get;
+    m->env.msi_set = vm_msi_set;
+    m->env.msi_put = vm_msi_put;
     m->env.drain_posted = vm_drain_posted;
     m->env.event = run_event;
 }
@@ -76,6 +113,7 @@ static int attach_memory(struct machine *m, struct err *e)
     if (ret < 0) {
         return ret;
     }
+    msi_table_init(&vm->msis, &vm->chip);
     vm->has_chip = true;
     ret = vcpus_build(&vm->vcpus, &env, e);
     if (ret < 0) {
@@ -143,7 +181,12 @@ void vm_free(struct machine *m)
         ioeventfds_detach(&vm->mem_doorbells);
     }
     if (vm->has_chip) {
-        irqchip_destroy(&vm->chip);
+        msi_table_destroy(&vm->msis);
+    }
+    for (unsigned gsi = 0; gsi < ARCH_IRQ_PINS; gsi++) {
+        if (vm->levels[gsi].sources > 0) {
+            level_line_destroy(&vm->levels[gsi]);
+        }
     }
     if (vm->has_slots) {
         memslots_detach(&vm->slots);

@@ -11,12 +11,14 @@
 #include "src/kvm/ioeventfd.h"
 #include "src/kvm/irqchip.h"
 #include "src/kvm/kvm.h"
+#include "src/kvm/level.h"
 #include "src/kvm/memslot.h"
+#include "src/kvm/msi.h"
 #include "src/kvm/vcpu.h"
 #include "src/machine.h"
 #include "src/run.h"
 
-/* The level sources that devices share a GSI by. */
+/* The level sources that a board's devices share a GSI by; KVM_IRQ_LINE drives it. */
 struct gsi_line {
     struct irq_or gate;
     unsigned sources;
@@ -30,6 +32,8 @@ struct vm {
     struct ioeventfds io_doorbells;
     struct vcpus vcpus;
     struct gsi_line lines[ARCH_IRQ_PINS];
+    struct level_line levels[ARCH_IRQ_PINS]; /* without sources: not there yet */
+    struct msi_table msis;
     bool has_slots, has_chip, has_mem_doorbells, has_io_doorbells, has_vcpus, has_run;
     struct run run;
 };

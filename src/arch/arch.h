@@ -12,6 +12,7 @@
 #include "src/kvm/kvm.h"
 #include "src/mem/aspace.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -41,6 +42,8 @@ int arch_irqchip_reset(struct kvm *kvm, struct err *e);
 #define ARCH_IRQ_PINS 24
 /* KVM's own routes of the lines. Returns their number; entries NULL: only that. */
 size_t arch_irq_routes(struct kvm_irq_routing_entry *entries);
+/* Whether a message written to address is an interrupt. */
+bool arch_is_msi_address(uint64_t address);
 
 /* --- vCPUs --- */
 

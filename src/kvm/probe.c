@@ -116,7 +116,6 @@ static int run(struct probe *p, unsigned timeout_ms, struct err *e)
         r = irqchip_create(&p->irqchip, &p->kvm, e);
     }
     if (r == 0) {
-        irqchip_destroy(&p->irqchip); /* KVM's part of it stays */
         r = vcpus_build(&p->vcpus, &env, e);
     }
     if (r == 0) {

@@ -96,8 +96,8 @@ static int fake_answer(struct fake_kvm *f, unsigned long request, void *arg)
         note(f, "line %u=%u;", line->irq, line->level);
         return 0;
     case KVM_IRQFD:
-        note(f, "%cirqfd %u;", (irqfd->flags & KVM_IRQFD_FLAG_DEASSIGN) != 0 ? '-' : '+',
-             irqfd->gsi);
+        note(f, "%cirqfd %u%s;", (irqfd->flags & KVM_IRQFD_FLAG_DEASSIGN) != 0 ? '-' : '+',
+             irqfd->gsi, (irqfd->flags & KVM_IRQFD_FLAG_RESAMPLE) != 0 ? " resample" : "");
         return 0;
     case KVM_CREATE_VCPU:
         return create_vcpu(f);

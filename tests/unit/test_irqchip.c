@@ -1,5 +1,5 @@
 /*
- * Interrupt lines, edges and message routes as KVM sees them.
+ * Interrupt lines and edges as KVM sees them.
  */
 #include "tests/unit/fake_kvm.h"
 
@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static struct fake_kvm f;
 static struct err e;
@@ -23,12 +24,7 @@ static void setup(void)
     cr_assert_eq(irqchip_create(&chip, &f.kvm, &e), 0);
 }
 
-static void teardown(void)
-{
-    irqchip_destroy(&chip);
-}
-
-TestSuite(irqchip, .init = setup, .fini = teardown);
+TestSuite(irqchip, .init = setup);
 
 Test(irqchip, creation_reports_kvms_refusal)
 {
@@ -77,55 +73,16 @@ Test(irqchip, a_refused_edge_leaves_nothing_open)
     cr_assert_not_null(strstr(e.what, "17"));
 }
 
-Test(irqchip, messages_come_after_the_lines_in_one_table)
+Test(irqchip, no_descriptor_left_is_an_error_with_a_hint)
 {
-    unsigned a, b;
-    cr_assert_eq(irqchip_msi_get(&chip, 0xfee00000, 0x41, &a, &e), 0);
-    cr_assert_eq(irqchip_msi_get(&chip, 0x100fee01000, 0x42, &b, &e), 0);
-    cr_assert_eq(a, 24);
-    cr_assert_eq(b, 25);
-    assert_log(&f, "routes 41: 24=0fee00000:41;routes 42: 24=0fee00000:41 25=100fee01000:42;");
-}
-
-Test(irqchip, a_message_can_change_and_its_number_be_reused)
-{
-    unsigned a, b, c;
-    irqchip_msi_get(&chip, 0xfee00000, 1, &a, &e);
-    irqchip_msi_get(&chip, 0xfee00000, 2, &b, &e);
-    fake_kvm_clear(&f);
-    cr_assert_eq(irqchip_msi_set(&chip, b, 0xfee02000, 3, &e), 0);
-    irqchip_msi_put(&chip, a);
-    cr_assert_eq(irqchip_msi_get(&chip, 0xfee00000, 4, &c, &e), 0);
-    cr_assert_eq(c, a);
-    assert_log(&f, "routes 42: 24=0fee00000:1 25=0fee02000:3;routes 41: 25=0fee02000:3;"
-                   "routes 42: 25=0fee02000:3 24=0fee00000:4;");
-}
-
-Test(irqchip, a_line_is_no_message)
-{
-    cr_assert_eq(irqchip_msi_set(&chip, 4, 0xfee00000, 1, &e), -ENOENT);
-    irqchip_msi_put(&chip, 4);
+    struct irq_edge edge;
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = 4096};
+    const struct rlimit some = {.rlim_cur = 4096, .rlim_max = 4096};
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    cr_assert_eq(irqchip_edge_get(&chip, 17, &edge, &e), -EMFILE);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &some), 0);
+    cr_assert_eq(edge.fd, -1);
+    cr_assert_not_null(strstr(e.what, "interrupt 17"));
+    cr_assert_not_null(strstr(e.hint, "ulimit -n"));
     assert_log(&f, "");
-}
-
-Test(irqchip, a_full_table_is_an_error)
-{
-    unsigned gsi;
-    for (unsigned i = 24; i < 64; i++) {
-        cr_assert_eq(irqchip_msi_get(&chip, 0xfee00000, i, &gsi, &e), 0);
-        cr_assert_eq(gsi, i);
-    }
-    cr_assert_eq(irqchip_msi_get(&chip, 0xfee00000, 1, &gsi, &e), -ENOSPC);
-    cr_assert_not_null(strstr(e.what, "64"));
-}
-
-Test(irqchip, a_refused_table_takes_no_number)
-{
-    unsigned gsi;
-    f.fail_request = KVM_SET_GSI_ROUTING;
-    f.fail_code = -EINVAL;
-    cr_assert_eq(irqchip_msi_get(&chip, 0xfee00000, 1, &gsi, &e), -EINVAL);
-    f.fail_code = 0;
-    cr_assert_eq(irqchip_msi_get(&chip, 0xfee00000, 2, &gsi, &e), 0);
-    assert_log(&f, "routes 41: 24=0fee00000:2;");
 }

@@ -36,6 +36,8 @@
 #define PC_VIRTIO_SLOTS       24
 #define PC_IOAPIC_GPA         0xfec00000ULL
 #define PC_LAPIC_GPA          0xfee00000ULL
+#define PC_MSI_GPA            0xfee00000ULL /* where devices write messages */
+#define PC_MSI_END            0xfef00000ULL
 #define PC_TSS_GPA            0xfffbd000ULL /* three pages KVM needs on some Intel hosts */
 #define PC_IDENTITY_GPA       0xfffbc000ULL /* one page before it */
 

@@ -92,6 +92,11 @@ size_t arch_irq_routes(struct kvm_irq_routing_entry *entries)
     return ARCH_IRQ_PINS + 16;
 }
 
+bool arch_is_msi_address(uint64_t address)
+{
+    return address >= PC_MSI_GPA && address < PC_MSI_END;
+}
+
 /* --- reset ------------------------------------------------------------ */
 
 /* An 8259 before its first ICW1. elcr_mask: which pins may be made level-triggered. */

@@ -1,0 +1,61 @@
+/*
+ * Message-signalled interrupts: each is a GSI above the pins, an eventfd behind
+ * irqfd, and a route from that GSI to a message in KVM's table.
+ *
+ * KVM takes whole tables only (its own routes of the lines, then the messages),
+ * and each waits for a grace period of the kernel, milliseconds; so a table
+ * goes to KVM when a message changed and never otherwise. Also the irqfd is
+ * made with the first message: KVM takes longer to end with each.
+ *
+ * Locking: any thread; the table's lock guards all. Pulses need none.
+ */
+#ifndef KVM_MSI_H
+#define KVM_MSI_H
+
+#include "src/base/err.h"
+#include "src/irq.h"
+#include "src/kvm/irqchip.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct kvm_irq_routing;
+
+/* One of them; what it sends while routed. */
+struct msi_route {
+    bool taken;
+    bool bound;  /* KVM watches its eventfd */
+    bool routed; /* KVM knows its message */
+    uint64_t address;
+    uint32_t data;
+};
+
+struct msi_table {
+    struct irqchip *chip;
+    struct msi_route *routes; /* number n is GSI pins + n */
+    unsigned count;
+    struct kvm_irq_routing *kvm_table; /* room for all of them */
+    pthread_mutex_t lock;
+};
+
+void msi_table_init(struct msi_table *t, struct irqchip *chip);
+/* Free what vmm keeps of it; KVM's side goes with the VM. */
+void msi_table_destroy(struct msi_table *t);
+
+/*
+ * Take a GSI. It is silent until msi_set(); release it with msi_put(). -ENOSPC:
+ * KVM has no more of them; -EMFILE, -ENOMEM.
+ */
+int msi_get(struct msi_table *t, struct irq_msi *out, struct err *e);
+
+/*
+ * What its pulses send from now on. Nothing happens if it is what they send already.
+ * -EINVAL: no interrupt controller listens at address; it is silent. Other
+ * negative errno: KVM refused, and it is to be left alone.
+ */
+int msi_set(struct msi_table *t, const struct irq_msi *msi, uint64_t address, uint32_t data);
+
+void msi_put(struct msi_table *t, struct irq_msi *msi);
+
+#endif
