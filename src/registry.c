@@ -15,7 +15,8 @@
     X(pci_ports)                                                                                   \
     X(debug_exit)                                                                                  \
     X(pvpanic)                                                                                     \
-    X(virtio_blk)
+    X(virtio_blk)                                                                                  \
+    X(edu)
 
 #define DECLARE(name) extern const struct device_class name##_class;
 DEVICE_CLASSES(DECLARE)
