@@ -110,10 +110,33 @@ bool cmdline_has(const char *word);
 /* The decimal number of the command line's word "name=number", or fallback. */
 uint64_t cmdline_number(const char *name, uint64_t fallback);
 
+/* --- interrupts of devices ----------------------------------------------- */
+
+/* With interrupts off. The end of the interrupt is signalled when it returns. */
+typedef void irq_handler(void *arg);
+
+/*
+ * Call handler(arg) for each interrupt of level line gsi, on the boot CPU. One handler a line: it
+ * makes the devices that share the line let go of it. Attaching again replaces the handler.
+ */
+void irq_attach_line(unsigned gsi, irq_handler *handler, void *arg);
+void irq_detach_line(unsigned gsi);
+
+/* What a device writes to memory to interrupt. */
+struct irq_message {
+    uint64_t address;
+    uint32_t data;
+};
+
+/* A message of its own, upon which handler(arg) is called on the boot CPU; about 20 in a run. */
+struct irq_message irq_attach_message(irq_handler *handler, void *arg);
+
 /* --- CPUs ---------------------------------------------------------------- */
 
 /* Run fn(arg) in user mode, at native speed, and return its value. Not nested. */
 uint64_t user_call(uint64_t (*fn)(uint64_t arg), uint64_t arg);
+/* The same with interrupts on. */
+uint64_t user_call_interruptible(uint64_t (*fn)(uint64_t arg), uint64_t arg);
 
 /* CPUs the machine has: cpus=N of the command line, else what ACPI lists. */
 unsigned cpu_count(void);

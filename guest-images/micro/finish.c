@@ -17,7 +17,6 @@
 
 #define KEYBOARD_RESET 0xfe
 #define PORT_RESET_NOW 0x06
-#define ACPI_RESET     0x42
 
 static void count_starts(void)
 {

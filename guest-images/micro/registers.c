@@ -7,7 +7,6 @@
 #include "x86.h"
 
 #define GED_GPA   0xfea00000UL
-#define ECAM_GPA  0xe0000000UL
 #define SLOT_SIZE 0x200
 
 #define COM1_INT_ENABLE   (PORT_COM1 + 1)

@@ -5,11 +5,18 @@
  */
 #include "start.h"
 
-#define RFLAGS_USER 0x2 /* interrupts off */
+#define RFLAGS_USER       0x002 /* interrupts off */
+#define RFLAGS_USER_IRQS  0x202 /* interrupts on */
 
     .text
+    .globl user_call_interruptible
+user_call_interruptible:
+    mov $RFLAGS_USER_IRQS, %eax
+    jmp enter_user
     .globl user_call
 user_call:
+    mov $RFLAGS_USER, %eax
+enter_user:
     push %rbx
     push %rbp
     push %r12
@@ -17,6 +24,7 @@ user_call:
     push %r14
     push %r15
     mov %rsp, kernel_stack
+    mov %rax, %r12
     mov %rdi, %rbx
     mov %rsi, %rbp
     mov %rsp, %rdi
@@ -24,7 +32,7 @@ user_call:
     call tss_set_stack
     pushq $SELECTOR_USER_DATA
     pushq $user_stack_top
-    pushq $RFLAGS_USER
+    push %r12
     pushq $SELECTOR_USER_CODE
     pushq $user_start
     iretq

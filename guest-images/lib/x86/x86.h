@@ -21,10 +21,15 @@
 #define PORT_DEBUG_EXIT      0xf4
 #define PORT_COM1            0x3f8
 #define PORT_PVPANIC         0x505
+#define PORT_PCI_ADDRESS     0xcf8
 #define PORT_RESET           0xcf9
+#define PORT_PCI_DATA        0xcfc
 
+#define ECAM_GPA       0xe0000000UL
+#define PLATFORM_GPA   0xfe000000UL
 #define ACPI_SLEEP_GPA 0xfea00200UL
 #define ACPI_RESET_GPA 0xfea00202UL
+#define ACPI_RESET     0x42 /* the value that resets */
 #define IOAPIC_GPA     0xfec00000UL
 #define LAPIC_GPA      0xfee00000UL
 
@@ -61,7 +66,8 @@ DEFINE_PORT(32, "l")
 /* --- interrupts and exceptions ------------------------------------------- */
 
 /* Vectors 0 to 31 are the CPU's exceptions; the rest are free for devices. */
-#define VECTOR_DEVICE   0x20
+#define VECTOR_DEVICE   0x20 /* for trap_set() */
+#define VECTOR_ATTACHED 0x28 /* for irq_attach_line() and irq_attach_message() */
 #define VECTOR_SPURIOUS 0x3f /* the last */
 
 /* Registers of the interrupted code, as trap.S pushes them. */

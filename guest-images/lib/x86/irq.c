@@ -1,0 +1,60 @@
+/*
+ * Interrupts of devices, as guest.h has them: each line or message gets a
+ * vector, whose handler signals the end of interrupt to the local APIC.
+ * Source: Intel SDM volume 3, section 10.11 (messages).
+ */
+#include "guest.h"
+#include "start.h"
+#include "x86.h"
+
+#define GSI_COUNT         24
+#define MSI_ADDRESS       0xfee00000UL
+#define MSI_CPU_SHIFT     12
+
+static struct {
+    irq_handler *handler;
+    void *arg;
+} attached[VECTOR_COUNT];
+
+static unsigned vector_of_gsi[GSI_COUNT]; /* 0: none yet */
+
+static void on_vector(struct trap_frame *frame)
+{
+    attached[frame->vector].handler(attached[frame->vector].arg);
+    lapic_eoi();
+}
+
+static unsigned new_vector(void)
+{
+    static unsigned next = VECTOR_ATTACHED;
+    if (next == VECTOR_ATTACHED) {
+        lapic_enable();
+    }
+    CHECK(next < VECTOR_SPURIOUS);
+    trap_set(next, on_vector);
+    return next++;
+}
+
+void irq_attach_line(unsigned gsi, irq_handler *handler, void *arg)
+{
+    CHECK(gsi < GSI_COUNT);
+    if (vector_of_gsi[gsi] == 0) {
+        vector_of_gsi[gsi] = new_vector();
+    }
+    attached[vector_of_gsi[gsi]].handler = handler;
+    attached[vector_of_gsi[gsi]].arg = arg;
+    ioapic_route(gsi, vector_of_gsi[gsi], true);
+}
+
+void irq_detach_line(unsigned gsi)
+{
+    ioapic_mask(gsi);
+}
+
+struct irq_message irq_attach_message(irq_handler *handler, void *arg)
+{
+    const unsigned vector = new_vector();
+    attached[vector].handler = handler;
+    attached[vector].arg = arg;
+    return (struct irq_message){MSI_ADDRESS | lapic_id() << MSI_CPU_SHIFT, vector};
+}

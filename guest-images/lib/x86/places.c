@@ -1,0 +1,31 @@
+/*
+ * Where the `pc` machine has PCI's configuration space and platform devices.
+ * Source: PCI Firmware Specification 3.0, section 4.1.2 (MCFG).
+ */
+#include "dev.h"
+#include "x86.h"
+
+#define MCFG_FIRST_BASE 44
+
+#define PLATFORM_SLOTS  8
+#define PLATFORM_STRIDE 0x100000UL
+
+/* Kernels without ACPI find it where the machine has it. */
+uintptr_t pci_ecam(void)
+{
+    static uintptr_t base;
+    if (base == 0) {
+        const uint8_t *mcfg = acpi_find("MCFG");
+        base = mcfg != NULL ? get_le64(mcfg + MCFG_FIRST_BASE) : ECAM_GPA;
+    }
+    return base;
+}
+
+struct platform_slot platform_slot(unsigned n)
+{
+    static const unsigned gsi[] = {10, 11, 5, 6};
+    if (n >= PLATFORM_SLOTS) {
+        return (struct platform_slot){0};
+    }
+    return (struct platform_slot){PLATFORM_GPA + n * PLATFORM_STRIDE, gsi[n % ARRAY_SIZE(gsi)]};
+}
