@@ -17,16 +17,11 @@ struct reg {
 };
 
 static const struct reg regs[] = {
-    {EDU_ID, 4, true, false},
-    {EDU_LIVENESS, 4, true, true},
-    {EDU_FACTORIAL, 4, true, true},
-    {EDU_STATUS, 4, true, true},
-    {EDU_IRQ_STATUS, 4, true, false},
-    {EDU_IRQ_RAISE, 4, false, true},
-    {EDU_IRQ_ACK, 4, false, true},
-    {EDU_DMA_SRC, 4 | 8, true, true},
-    {EDU_DMA_DST, 4 | 8, true, true},
-    {EDU_DMA_COUNT, 4 | 8, true, true},
+    {EDU_ID, 4, true, false},         {EDU_LIVENESS, 4, true, true},
+    {EDU_FACTORIAL, 4, true, true},   {EDU_STATUS, 4, true, true},
+    {EDU_IRQ_STATUS, 4, true, false}, {EDU_IRQ_RAISE, 4, false, true},
+    {EDU_IRQ_ACK, 4, false, true},    {EDU_DMA_SRC, 4 | 8, true, true},
+    {EDU_DMA_DST, 4 | 8, true, true}, {EDU_DMA_COUNT, 4 | 8, true, true},
     {EDU_DMA_CMD, 4 | 8, true, true},
 };
 

@@ -7,9 +7,9 @@
 #include "start.h"
 #include "x86.h"
 
-#define GSI_COUNT         24
-#define MSI_ADDRESS       0xfee00000UL
-#define MSI_CPU_SHIFT     12
+#define GSI_COUNT     24
+#define MSI_ADDRESS   0xfee00000UL
+#define MSI_CPU_SHIFT 12
 
 static struct {
     irq_handler *handler;
