@@ -141,10 +141,9 @@ uint64_t user_call_interruptible(uint64_t (*fn)(uint64_t arg), uint64_t arg);
 /* CPUs the machine has: cpus=N of the command line, else what ACPI lists. */
 unsigned cpu_count(void);
 
-/*
- * Start the other CPUs. Each calls fn once with its index, 1 and up, and stops.
- * Returns when that many came up.
- */
-void cpus_start(unsigned count, void (*fn)(unsigned index));
+/* Start all other CPUs and go on. Each calls fn once with its index, 1 and up, and stops. */
+void cpus_start(void (*fn)(unsigned index));
+/* Wait until so many of them are done. */
+void cpus_wait(unsigned count);
 
 #endif

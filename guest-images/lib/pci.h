@@ -77,6 +77,13 @@ enum {
 /* Where bus 0's configuration space is: function f of slot s at +(s << 15 | f << 12). */
 uintptr_t pci_ecam(void);
 
+/* Where BARs of 32-bit memory can be. */
+struct pci_window {
+    uintptr_t base;
+    uintptr_t size; /* bytes */
+};
+struct pci_window pci_window(void);
+
 /* --- functions ------------------------------------------------------------- */
 
 struct pci {

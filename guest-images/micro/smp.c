@@ -25,7 +25,8 @@ int guest_main(void)
 {
     const unsigned cpus = cpu_count();
     report(0);
-    cpus_start(cpus - 1, report);
+    cpus_start(report);
+    cpus_wait(cpus - 1);
     CHECK_EQ(counter, cpus * ROUNDS);
     print("smp: %u cpus\n", cpus);
     return 0;

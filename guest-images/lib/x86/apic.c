@@ -87,9 +87,12 @@ void ioapic_route(unsigned gsi, unsigned vector, bool level)
     ioapic_write(IOAPIC_ENTRY + 2 * gsi, vector | (level ? ENTRY_LEVEL : 0));
 }
 
+/* The rest of the entry stays: a level line that goes high meanwhile is to be noticed. */
 void ioapic_mask(unsigned gsi)
 {
-    ioapic_write(IOAPIC_ENTRY + 2 * gsi, ENTRY_MASKED);
+    mmio_write32(IOAPIC_GPA + IOAPIC_SELECT, IOAPIC_ENTRY + 2 * gsi);
+    mmio_write32(IOAPIC_GPA + IOAPIC_WINDOW,
+                 mmio_read32(IOAPIC_GPA + IOAPIC_WINDOW) | ENTRY_MASKED);
 }
 
 void pit_start(unsigned hz)

@@ -7,6 +7,9 @@
 
 #define MCFG_FIRST_BASE 44
 
+#define PCI_WINDOW_GPA  0xc0000000UL
+#define PCI_WINDOW_SIZE 0x20000000UL
+
 #define PLATFORM_SLOTS  8
 #define PLATFORM_STRIDE 0x100000UL
 
@@ -19,6 +22,11 @@ uintptr_t pci_ecam(void)
         base = mcfg != NULL ? get_le64(mcfg + MCFG_FIRST_BASE) : ECAM_GPA;
     }
     return base;
+}
+
+struct pci_window pci_window(void)
+{
+    return (struct pci_window){PCI_WINDOW_GPA, PCI_WINDOW_SIZE};
 }
 
 struct platform_slot platform_slot(unsigned n)

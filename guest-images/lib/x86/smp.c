@@ -18,14 +18,18 @@ static void ap_main(void)
     cpu_stop();
 }
 
-void cpus_start(unsigned count, void (*fn)(unsigned index))
+void cpus_start(void (*fn)(unsigned index))
 {
-    CHECK(count <= AP_MAX);
     ap_function = fn;
     cpu_main = ap_main;
     memcpy((void *)AP_START_GPA, ap_start_code, (size_t)(ap_start_code_end - ap_start_code));
     lapic_enable();
     lapic_start_others(AP_START_GPA);
+}
+
+void cpus_wait(unsigned count)
+{
+    CHECK(count <= AP_MAX);
     while (done < count) {
         cpu_relax();
     }
