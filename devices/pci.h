@@ -52,8 +52,8 @@ struct pci_info {
  * 0: no such window), and gsi, the first of the four that slot n's INTA reaches as gsi + n % 4.
  */
 
-/* On a PC a device of class "pci-ports" gives access by ports; it is older than what is plugged in.
- * Before that reads give all ones, as if there were no PCI. */
+/* On a PC a device of class "pci-ports" gives access by ports; until it is connected there is no
+ * function to be found through it. */
 void pci_ports_connect(struct device *ports, struct device *host);
 
 /*

@@ -181,7 +181,9 @@ static bool ecam_accepts(struct pci_host *h, uint64_t offset, unsigned size)
 {
     const bool fits = size <= 4 && offset % size == 0;
     if (!fits) {
-        guest_error(&h->dev.guest_errors, "%s: a configuration access of %u bytes at 0x%" PRIx64,
+        guest_error(&h->dev.guest_errors,
+                    "%s: a configuration access of %u bytes at 0x%" PRIx64
+                    " is too wide or misaligned",
                     h->dev.id, size, offset);
     }
     return fits;

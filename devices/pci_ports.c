@@ -47,7 +47,7 @@ static uint64_t address_read(struct device *d, uint32_t offset, unsigned size)
     struct pci_ports *p = DEVICE_STATE(struct pci_ports, d);
 
     if (size == 4) {
-        return p->host != NULL ? p->address : UINT32_MAX;
+        return p->address;
     }
     if (offset == RST_OFFSET) {
         return p->reset_control;

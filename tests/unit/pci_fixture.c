@@ -6,6 +6,108 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
+/* --- the probe ----------------------------------------------------------- */
+
+struct probe {
+    struct device dev;
+    uint32_t tag;
+    uint32_t scratch;
+    unsigned resets;
+};
+
+static uint64_t probe_read(struct device *d, uint32_t offset, unsigned bar)
+{
+    const struct probe *p = DEVICE_STATE(struct probe, d);
+    return offset == PROBE_ID_REG ? PROBE_ID(p->tag, bar) : p->scratch;
+}
+
+static uint64_t mem_read(struct device *d, uint32_t offset, unsigned size)
+{
+    (void)size;
+    return probe_read(d, offset, 0);
+}
+
+static uint64_t io_read(struct device *d, uint32_t offset, unsigned size)
+{
+    (void)size;
+    return probe_read(d, offset, 1);
+}
+
+static uint64_t mem64_read(struct device *d, uint32_t offset, unsigned size)
+{
+    (void)size;
+    return probe_read(d, offset, 2);
+}
+
+static void probe_write(struct device *d, uint32_t offset, uint64_t value, unsigned size)
+{
+    (void)size;
+    switch (offset) {
+    case PROBE_SCRATCH:
+        DEVICE_STATE(struct probe, d)->scratch = (uint32_t)value;
+        break;
+    case PROBE_RAISE:
+        device_raise(d, value % DEVICE_VECTORS_MAX);
+        break;
+    case PROBE_LOWER:
+        device_lower(d, value % DEVICE_VECTORS_MAX);
+        break;
+    }
+}
+
+static void probe_reset(struct device *d)
+{
+    struct probe *p = DEVICE_STATE(struct probe, d);
+    p->scratch = 0;
+    p->resets++;
+}
+
+unsigned pci_probe_resets(const struct device *d)
+{
+    return ((const struct probe *)(const void *)d)->resets;
+}
+
+static const struct reg probe_regs[] = {
+    {"id", PROBE_ID_REG, 4, 4, REG_RO, 0, "who answers"},
+    {"scratch", PROBE_SCRATCH, 4, 4, REG_RW, 0, "plain storage"},
+    {"raise", PROBE_RAISE, 4, 4, REG_WO, 0, "raise a vector"},
+    {"lower", PROBE_LOWER, 4, 4, REG_WO, 0, "lower a vector"},
+};
+
+static const struct reg_block probe_blocks[] = {
+    {"mem", PROBE_MEM_SIZE, .regs = TABLE(probe_regs), .read = mem_read, .write = probe_write},
+    {"io", PROBE_IO_SIZE, .regs = TABLE(probe_regs), .read = io_read, .write = probe_write},
+    {"mem64", PROBE_MEM64_SIZE, .regs = TABLE(probe_regs), .read = mem64_read,
+     .write = probe_write},
+};
+
+static const struct prop probe_props[] = {
+    PROP(struct probe, tag, PROP_U32, "0", 0, 0xffffff, "tells probes apart"),
+};
+
+static const struct pci_info probe_info = {
+    .vendor = 0x1234,
+    .device = 0x5678,
+    .class_code = 0x00ff00,
+    .revision = 0x10,
+    .intx = true,
+    .msi = true,
+    .flr = true,
+    .bar = {{PCI_BAR_MEM32, false, 0}, {PCI_BAR_IO, false, 1}, {PCI_BAR_MEM64, true, 2}},
+};
+
+const struct device_class pci_probe_class = {
+    .name = "probe",
+    .summary = "for tests of PCI",
+    .state_size = sizeof(struct probe),
+    .props = TABLE(probe_props),
+    .blocks = TABLE(probe_blocks),
+    .pci = &probe_info,
+    .reset = probe_reset,
+};
+
+/* --- the bus --------------------------------------------------------------- */
+
 void pci_fixture_init(struct pci_fixture *p, unsigned ram_mib)
 {
     char props[256];

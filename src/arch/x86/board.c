@@ -108,8 +108,8 @@ static int add_disk(struct machine *m, const char *text, struct err *e)
 
 int board_add_devices(struct machine *m, struct err *e)
 {
-    static const char *const built_in[] = {"uart16550", "rtc-cmos", "i8042",
-                                           "pc-ports",  "acpi-pm",  "pvpanic"};
+    static const char *const built_in[] = {"uart16550", "rtc-cmos", "i8042",  "pc-ports",
+                                           "pci-ports", "acpi-pm",  "pvpanic"};
     int ret = 0;
 
     for (size_t i = 0; i < sizeof(built_in) / sizeof(built_in[0]) && ret == 0; i++) {
