@@ -22,87 +22,87 @@ const struct device_class msix_class = {
     .realize = add_msix,
 };
 
-struct pci_fixture pci;
-struct device *dev;
+struct pci_fixture msix_pci;
+struct device *msix_dev;
 struct fake_msi *msis;
 
-void set_command(uint16_t command)
+void msix_set_command(uint16_t command)
 {
-    fake_config_write(&pci, SLOT, PCI_COMMAND, command, 2);
+    fake_config_write(&msix_pci, SLOT, PCI_COMMAND, command, 2);
 }
 
-void set_control(uint16_t control)
+void msix_set_control(uint16_t control)
 {
-    fake_config_write(&pci, SLOT, CONTROL, control, 2);
+    fake_config_write(&msix_pci, SLOT, CONTROL, control, 2);
 }
 
 static void map_table(void)
 {
-    fake_config_write(&pci, SLOT, PCI_BAR0 + 4 * TABLE_BAR, BAR_GPA, 4);
-    set_command(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    fake_config_write(&msix_pci, SLOT, PCI_BAR0 + 4 * TABLE_BAR, BAR_GPA, 4);
+    msix_set_command(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }
 
-void make_device(void)
+void msix_make(void)
 {
-    dev = pci_fixture_add(&pci, &msix_class, SLOT, NULL);
+    msix_dev = pci_fixture_add(&msix_pci, &msix_class, SLOT, NULL);
     map_table();
 }
 
 void msix_setup(void)
 {
-    pci_fixture_init(&pci, 0);
-    make_device();
-    msis = pci.m.msis;
+    pci_fixture_init(&msix_pci, 0);
+    msix_make();
+    msis = msix_pci.m.msis;
 }
 
 void msix_teardown(void)
 {
-    device_free(dev);
-    pci_fixture_free(&pci);
+    device_free(msix_dev);
+    pci_fixture_free(&msix_pci);
 }
 
-void reset_device(void)
+void msix_reset(void)
 {
-    device_reset(dev);
+    device_reset(msix_dev);
     map_table();
 }
 
-uint64_t bar_read(uint64_t offset, unsigned size)
+uint64_t msix_read(uint64_t offset, unsigned size)
 {
-    return fake_read(pci.m.mem, BAR_GPA + offset, size);
+    return fake_read(msix_pci.m.mem, BAR_GPA + offset, size);
 }
 
-void bar_write(uint64_t offset, uint64_t value, unsigned size)
+void msix_write(uint64_t offset, uint64_t value, unsigned size)
 {
-    fake_write(pci.m.mem, BAR_GPA + offset, value, size);
+    fake_write(msix_pci.m.mem, BAR_GPA + offset, value, size);
 }
 
-void set_entry(unsigned vector, uint64_t address, uint32_t data, uint32_t control)
+void msix_set_entry(unsigned vector, uint64_t address, uint32_t data, uint32_t control)
 {
-    bar_write(vector * 16, address, 8);
-    bar_write(vector * 16 + 8, data | (uint64_t)control << 32, 8);
+    msix_write(vector * 16, address, 8);
+    msix_write(vector * 16 + 8, data | (uint64_t)control << 32, 8);
 }
 
-void mask(unsigned vector, bool on)
+void msix_mask(unsigned vector, bool on)
 {
-    bar_write(vector * 16 + 12, on, 4);
+    msix_write(vector * 16 + 12, on, 4);
 }
 
-void raise_vector(unsigned vector)
+void msix_raise(unsigned vector)
 {
-    device_lock(dev);
-    device_raise(dev, vector);
-    device_unlock(dev);
+    device_lock(msix_dev);
+    device_raise(msix_dev, vector);
+    device_unlock(msix_dev);
 }
 
-void lower_vector(unsigned vector)
+void msix_lower(unsigned vector)
 {
-    device_lock(dev);
-    device_lower(dev, vector);
-    device_unlock(dev);
+    device_lock(msix_dev);
+    device_lower(msix_dev, vector);
+    device_unlock(msix_dev);
 }
 
-uint64_t errors(void)
+uint64_t msix_errors(void)
 {
-    return guest_error_count(&dev->guest_errors);
+    return guest_error_count(&msix_dev->guest_errors);
 }

@@ -27,27 +27,27 @@ enum {
 };
 
 extern const struct device_class msix_class;
-extern struct pci_fixture pci;
-extern struct device *dev;
-extern struct fake_msi *msis; /* dev's */
+extern struct pci_fixture msix_pci;
+extern struct device *msix_dev;
+extern struct fake_msi *msis; /* msix_dev's */
 
 /* Init and fini of a Criterion suite. */
 void msix_setup(void);
 void msix_teardown(void);
 
-/* Make dev again, after device_free(). */
-void make_device(void);
+/* Make msix_dev again, after device_free(). */
+void msix_make(void);
 /* A machine reset, and what firmware does after it. */
-void reset_device(void);
+void msix_reset(void);
 
-void set_command(uint16_t command);
-void set_control(uint16_t control);
-uint64_t bar_read(uint64_t offset, unsigned size);
-void bar_write(uint64_t offset, uint64_t value, unsigned size);
-void set_entry(unsigned vector, uint64_t address, uint32_t data, uint32_t control);
-void mask(unsigned vector, bool on);
-void raise_vector(unsigned vector);
-void lower_vector(unsigned vector);
-uint64_t errors(void); /* mistakes of the guest, so far */
+void msix_set_command(uint16_t command);
+void msix_set_control(uint16_t control);
+uint64_t msix_read(uint64_t offset, unsigned size);
+void msix_write(uint64_t offset, uint64_t value, unsigned size);
+void msix_set_entry(unsigned vector, uint64_t address, uint32_t data, uint32_t control);
+void msix_mask(unsigned vector, bool on);
+void msix_raise(unsigned vector);
+void msix_lower(unsigned vector);
+uint64_t msix_errors(void); /* mistakes of the guest, so far */
 
 #endif

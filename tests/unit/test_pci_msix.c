@@ -17,37 +17,37 @@ TestSuite(pci_msix, .init = msix_setup, .fini = msix_teardown);
 
 Test(pci_msix, the_capability_says_where_table_and_pending_bits_are)
 {
-    cr_assert_eq(fake_config_read(&pci, SLOT, PCI_CAPABILITIES, 1), CAP);
-    cr_assert_eq(fake_config_read(&pci, SLOT, CAP, 4), (VECTORS - 1) << 16 | 0x0011);
-    cr_assert_eq(fake_config_read(&pci, SLOT, CAP + 4, 4), TABLE_BAR);
-    cr_assert_eq(fake_config_read(&pci, SLOT, CAP + 8, 4), PENDING | TABLE_BAR);
+    cr_assert_eq(fake_config_read(&msix_pci, SLOT, PCI_CAPABILITIES, 1), CAP);
+    cr_assert_eq(fake_config_read(&msix_pci, SLOT, CAP, 4), (VECTORS - 1) << 16 | 0x0011);
+    cr_assert_eq(fake_config_read(&msix_pci, SLOT, CAP + 4, 4), TABLE_BAR);
+    cr_assert_eq(fake_config_read(&msix_pci, SLOT, CAP + 8, 4), PENDING | TABLE_BAR);
     for (unsigned reg = CAP; reg < CAP + 12; reg += 4) {
-        fake_config_write(&pci, SLOT, reg, UINT32_MAX, 4);
+        fake_config_write(&msix_pci, SLOT, reg, UINT32_MAX, 4);
     }
-    cr_assert_eq(fake_config_read(&pci, SLOT, CAP, 4), 0xc0000011 | (VECTORS - 1) << 16);
-    cr_assert_eq(fake_config_read(&pci, SLOT, CAP + 4, 4), TABLE_BAR);
-    cr_assert_eq(fake_config_read(&pci, SLOT, CAP + 8, 4), PENDING | TABLE_BAR);
+    cr_assert_eq(fake_config_read(&msix_pci, SLOT, CAP, 4), 0xc0000011 | (VECTORS - 1) << 16);
+    cr_assert_eq(fake_config_read(&msix_pci, SLOT, CAP + 4, 4), TABLE_BAR);
+    cr_assert_eq(fake_config_read(&msix_pci, SLOT, CAP + 8, 4), PENDING | TABLE_BAR);
 }
 
 Test(pci_msix, its_bar_is_4_kib_of_32_bit_memory)
 {
-    fake_config_write(&pci, SLOT, PCI_BAR0 + 4 * TABLE_BAR, UINT32_MAX, 4);
-    cr_assert_eq(fake_config_read(&pci, SLOT, PCI_BAR0 + 4 * TABLE_BAR, 4), 0xfffff000);
+    fake_config_write(&msix_pci, SLOT, PCI_BAR0 + 4 * TABLE_BAR, UINT32_MAX, 4);
+    cr_assert_eq(fake_config_read(&msix_pci, SLOT, PCI_BAR0 + 4 * TABLE_BAR, 4), 0xfffff000);
 }
 
 Test(pci_msix, entries_are_masked_after_a_reset_and_have_reserved_bits)
 {
     for (unsigned round = 0; round < 2; round++) {
         for (unsigned v = 0; v < VECTORS; v++) {
-            cr_assert_eq(bar_read(v * 16, 8), 0);
-            cr_assert_eq(bar_read(v * 16 + 8, 8), UINT64_C(1) << 32);
-            set_entry(v, UINT64_MAX, UINT32_MAX, UINT32_MAX);
-            cr_assert_eq(bar_read(v * 16, 8), ~UINT64_C(3));
-            cr_assert_eq(bar_read(v * 16 + 8, 8), UINT64_C(1) << 32 | UINT32_MAX);
+            cr_assert_eq(msix_read(v * 16, 8), 0);
+            cr_assert_eq(msix_read(v * 16 + 8, 8), UINT64_C(1) << 32);
+            msix_set_entry(v, UINT64_MAX, UINT32_MAX, UINT32_MAX);
+            cr_assert_eq(msix_read(v * 16, 8), ~UINT64_C(3));
+            cr_assert_eq(msix_read(v * 16 + 8, 8), UINT64_C(1) << 32 | UINT32_MAX);
         }
-        reset_device();
+        msix_reset();
     }
-    cr_assert_eq(errors(), 0);
+    cr_assert_eq(msix_errors(), 0);
 }
 
 static bool fits(uint64_t offset, unsigned size, bool write)
@@ -63,34 +63,34 @@ Test(pci_msix, every_access_that_fits_nothing_is_refused_and_counted)
     for (unsigned size = 1; size <= 8; size *= 2) {
         for (uint64_t offset = 0; offset + size <= BAR_SIZE; offset++) {
             const uint64_t refused = size == 8 ? UINT64_MAX : (UINT64_C(1) << 8 * size) - 1;
-            const uint64_t value = bar_read(offset, size);
+            const uint64_t value = msix_read(offset, size);
             expected += !fits(offset, size, false);
-            cr_assert_eq(errors(), expected, "read of %u at 0x%lx", size, offset);
+            cr_assert_eq(msix_errors(), expected, "read of %u at 0x%lx", size, offset);
             cr_assert_eq(value == refused, !fits(offset, size, false));
             if (!fits(offset, size, true)) {
-                bar_write(offset, 0x5555555555555555, size);
+                msix_write(offset, 0x5555555555555555, size);
                 expected++;
-                cr_assert_eq(errors(), expected, "write of %u at 0x%lx", size, offset);
+                cr_assert_eq(msix_errors(), expected, "write of %u at 0x%lx", size, offset);
             }
         }
     }
     for (unsigned v = 0; v < VECTORS; v++) {
-        cr_assert_eq(bar_read(v * 16, 8), 0, "a refused write changed the table");
-        cr_assert_eq(bar_read(v * 16 + 8, 8), UINT64_C(1) << 32);
+        cr_assert_eq(msix_read(v * 16, 8), 0, "a refused write changed the table");
+        cr_assert_eq(msix_read(v * 16 + 8, 8), UINT64_C(1) << 32);
     }
-    cr_assert_eq(bar_read(PENDING, 8), 0);
+    cr_assert_eq(msix_read(PENDING, 8), 0);
 }
 
 Test(pci_msix, words_and_pairs_of_words_are_the_same_table)
 {
     for (unsigned v = 0; v < VECTORS; v++) {
         for (unsigned word = 0; word < 3; word++) {
-            bar_write(v * 16 + word * 4, 0x10203040u * (word + 1) + 16 * v, 4);
+            msix_write(v * 16 + word * 4, 0x10203040u * (word + 1) + 16 * v, 4);
         }
-        mask(v, false);
-        cr_assert_eq(bar_read(v * 16, 8), 0x2040608010203040 + 0x1000000010 * v);
-        cr_assert_eq(bar_read(v * 16 + 8, 8), 0x306090c0 + 16 * v);
-        cr_assert_eq(bar_read(v * 16 + 4, 4), 0x20406080 + 16 * v);
+        msix_mask(v, false);
+        cr_assert_eq(msix_read(v * 16, 8), 0x2040608010203040 + 0x1000000010 * v);
+        cr_assert_eq(msix_read(v * 16 + 8, 8), 0x306090c0 + 16 * v);
+        cr_assert_eq(msix_read(v * 16 + 4, 4), 0x20406080 + 16 * v);
     }
 }
 
@@ -98,64 +98,64 @@ Test(pci_msix, words_and_pairs_of_words_are_the_same_table)
 
 Test(pci_msix, a_vector_sends_its_own_message)
 {
-    set_entry(0, 0xfee00000, 0x40, 0);
-    set_entry(3, 0xfee01000, 0x43, 0);
+    msix_set_entry(0, 0xfee00000, 0x40, 0);
+    msix_set_entry(3, 0xfee01000, 0x43, 0);
     cr_assert_eq(msis[0].sets + msis[3].sets, 0, "not enabled yet");
-    set_control(ENABLE);
-    raise_vector(3);
-    raise_vector(3);
-    raise_vector(0);
+    msix_set_control(ENABLE);
+    msix_raise(3);
+    msix_raise(3);
+    msix_raise(0);
     cr_assert_eq(msis[0].sent, 1);
     cr_assert_eq(msis[3].sent, 2);
     cr_assert_eq(msis[3].address, 0xfee01000);
     cr_assert_eq(msis[3].data, 0x43);
     cr_assert_eq(msis[1].sets, 0, "a masked vector's message is nobody's concern");
-    cr_assert_eq(pci.m.irqs.raised[GSI], 0);
+    cr_assert_eq(msix_pci.m.irqs.raised[GSI], 0);
 }
 
 Test(pci_msix, disabled_it_leaves_interrupts_to_the_line)
 {
-    set_entry(0, 0xfee00000, 0x40, 0);
-    raise_vector(0);
-    cr_assert(pci.m.irqs.level[GSI]);
-    set_control(ENABLE);
-    cr_assert_not(pci.m.irqs.level[GSI]);
-    set_control(0);
-    cr_assert(pci.m.irqs.level[GSI]);
-    lower_vector(0);
-    cr_assert_not(pci.m.irqs.level[GSI]);
+    msix_set_entry(0, 0xfee00000, 0x40, 0);
+    msix_raise(0);
+    cr_assert(msix_pci.m.irqs.level[GSI]);
+    msix_set_control(ENABLE);
+    cr_assert_not(msix_pci.m.irqs.level[GSI]);
+    msix_set_control(0);
+    cr_assert(msix_pci.m.irqs.level[GSI]);
+    msix_lower(0);
+    cr_assert_not(msix_pci.m.irqs.level[GSI]);
     cr_assert_eq(msis[0].sent, 0);
-    cr_assert_eq(bar_read(PENDING, 8), 0);
+    cr_assert_eq(msix_read(PENDING, 8), 0);
 }
 
 Test(pci_msix, what_is_raised_while_masked_is_sent_once_when_the_mask_goes)
 {
-    set_control(ENABLE);
-    set_entry(2, 0xfee00000, 0x42, 1);
-    raise_vector(2);
-    raise_vector(2);
+    msix_set_control(ENABLE);
+    msix_set_entry(2, 0xfee00000, 0x42, 1);
+    msix_raise(2);
+    msix_raise(2);
     cr_assert_eq(msis[2].sent, 0);
-    cr_assert_eq(bar_read(PENDING, 8), 1u << 2);
-    cr_assert_eq(bar_read(PENDING, 4), 1u << 2);
-    cr_assert_eq(bar_read(PENDING + 4, 4), 0);
-    lower_vector(2);
-    mask(2, false);
+    cr_assert_eq(msix_read(PENDING, 8), 1u << 2);
+    cr_assert_eq(msix_read(PENDING, 4), 1u << 2);
+    cr_assert_eq(msix_read(PENDING + 4, 4), 0);
+    msix_lower(2);
+    msix_mask(2, false);
     cr_assert_eq(msis[2].sent, 1);
-    cr_assert_eq(bar_read(PENDING, 8), 0);
-    mask(2, true);
-    mask(2, false);
+    cr_assert_eq(msix_read(PENDING, 8), 0);
+    msix_mask(2, true);
+    msix_mask(2, false);
     cr_assert_eq(msis[2].sent, 1);
 }
 
 Test(pci_msix, a_message_pending_is_sent_as_it_is_when_the_mask_goes)
 {
-    set_control(ENABLE);
-    set_entry(1, 0xfee00000, 0x41, 0);
-    mask(1, true);
-    raise_vector(1);
-    bar_write(16, 0xfee05000, 8);
+    msix_set_control(ENABLE);
+    msix_set_entry(1, 0xfee00000, 0x41, 0);
+    msix_mask(1, true);
+    msix_raise(1);
+    msix_write(16, 0xfee05000, 8);
     cr_assert_eq(msis[1].sent, 0);
-    bar_write(16 + 8, 0x77, 8); /* new data and no mask, at once */
+    msix_write(16 + 8, 0x77, 8); /* new data and no mask, at once */
     cr_assert_eq(msis[1].sent, 1);
     cr_assert_eq(msis[1].address, 0xfee05000);
     cr_assert_eq(msis[1].data, 0x77);
@@ -163,15 +163,15 @@ Test(pci_msix, a_message_pending_is_sent_as_it_is_when_the_mask_goes)
 
 Test(pci_msix, the_function_mask_holds_all_vectors)
 {
-    set_control(ENABLE | MASK_ALL);
+    msix_set_control(ENABLE | MASK_ALL);
     for (unsigned v = 0; v < VECTORS; v++) {
-        set_entry(v, 0xfee00000, 0x40 + v, v == 4);
-        raise_vector(v);
+        msix_set_entry(v, 0xfee00000, 0x40 + v, v == 4);
+        msix_raise(v);
         cr_assert_eq(msis[v].sent, 0);
     }
-    cr_assert_eq(bar_read(PENDING, 8), 0x1f);
-    set_control(ENABLE);
-    cr_assert_eq(bar_read(PENDING, 8), 1u << 4, "that one is masked by itself, too");
+    cr_assert_eq(msix_read(PENDING, 8), 0x1f);
+    msix_set_control(ENABLE);
+    cr_assert_eq(msix_read(PENDING, 8), 1u << 4, "that one is masked by itself, too");
     for (unsigned v = 0; v < VECTORS; v++) {
         cr_assert_eq(msis[v].sent, v < 4);
     }
@@ -179,31 +179,31 @@ Test(pci_msix, the_function_mask_holds_all_vectors)
 
 Test(pci_msix, messages_to_nowhere_or_without_bus_mastering_are_dropped)
 {
-    set_control(ENABLE);
-    set_entry(0, 0x1000, 0x40, 0);
-    raise_vector(0);
-    cr_assert_eq(errors(), 1);
-    set_entry(1, 0xfee00000, 0x41, 0);
-    set_command(PCI_COMMAND_MEMORY);
-    raise_vector(1);
-    cr_assert_eq(errors(), 2);
-    set_command(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    msix_set_control(ENABLE);
+    msix_set_entry(0, 0x1000, 0x40, 0);
+    msix_raise(0);
+    cr_assert_eq(msix_errors(), 1);
+    msix_set_entry(1, 0xfee00000, 0x41, 0);
+    msix_set_command(PCI_COMMAND_MEMORY);
+    msix_raise(1);
+    cr_assert_eq(msix_errors(), 2);
+    msix_set_command(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     cr_assert_eq(msis[0].sent + msis[1].sent, 0);
-    set_entry(0, 0xfee00000, 0x40, 0);
+    msix_set_entry(0, 0xfee00000, 0x40, 0);
     cr_assert_eq(msis[0].sent, 0, "what was dropped is gone");
 }
 
 Test(pci_msix, a_reset_forgets_what_is_pending)
 {
-    set_control(ENABLE | MASK_ALL);
-    set_entry(0, 0xfee00000, 0x40, 0);
-    raise_vector(0);
-    reset_device();
-    cr_assert_eq(bar_read(PENDING, 8), 0);
-    set_control(ENABLE);
-    set_entry(0, 0xfee00000, 0x40, 0);
+    msix_set_control(ENABLE | MASK_ALL);
+    msix_set_entry(0, 0xfee00000, 0x40, 0);
+    msix_raise(0);
+    msix_reset();
+    cr_assert_eq(msix_read(PENDING, 8), 0);
+    msix_set_control(ENABLE);
+    msix_set_entry(0, 0xfee00000, 0x40, 0);
     cr_assert_eq(msis[0].sent, 0);
-    cr_assert_not(pci.m.irqs.level[GSI]);
+    cr_assert_not(msix_pci.m.irqs.level[GSI]);
 }
 
 /* --- hosts ------------------------------------------------------------ */
@@ -228,14 +228,14 @@ static void count_put(void *opaque, struct irq_msi *msi)
 Test(pci_msix, a_host_short_of_messages_gets_those_back_that_it_gave)
 {
     struct err e = ERR_INIT;
-    device_free(dev);
-    pci.m.env.msi_get = three_messages;
-    pci.m.env.msi_put = count_put;
-    dev = fake_device_new(&pci.m, &msix_class, NULL);
-    cr_assert_eq(pci_plug(pci.host, dev, &e), 0);
-    cr_assert_eq(device_realize(dev, &e), -EMFILE);
-    device_free(dev);
-    dev = NULL;
+    device_free(msix_dev);
+    msix_pci.m.env.msi_get = three_messages;
+    msix_pci.m.env.msi_put = count_put;
+    msix_dev = fake_device_new(&msix_pci.m, &msix_class, NULL);
+    cr_assert_eq(pci_plug(msix_pci.host, msix_dev, &e), 0);
+    cr_assert_eq(device_realize(msix_dev, &e), -EMFILE);
+    device_free(msix_dev);
+    msix_dev = NULL;
     cr_assert_eq(given_back, 3);
 }
 
@@ -243,7 +243,8 @@ Test(pci_msix, on_another_bus_it_has_no_effect)
 {
     struct err e = ERR_INIT;
     struct device *other = fake_device_of(
-        &pci.m, &(struct device_class){.name = "plain", .state_size = sizeof(struct device)}, NULL);
+        &msix_pci.m, &(struct device_class){.name = "plain", .state_size = sizeof(struct device)},
+        NULL);
     cr_assert_eq(pci_add_msix(other, TABLE_BAR, VECTORS, &e), 0);
     device_free(other);
 }
@@ -278,23 +279,23 @@ Test(pci_msix, hammering_a_mask_does_not_touch_kvms_routes)
     fake_kvm_init(&kvm);
     cr_assert_eq(irqchip_create(&chip, &kvm.kvm, &e), 0);
     msi_table_init(&table, &chip);
-    device_free(dev);
-    pci.m.env.msi_get = kvm_msi_get;
-    pci.m.env.msi_set = kvm_msi_set;
-    pci.m.env.msi_put = kvm_msi_put;
-    make_device();
-    set_entry(0, 0xfee00000, 0x40, 0);
-    set_entry(1, 0xfee00000, 0x41, 1);
+    device_free(msix_dev);
+    msix_pci.m.env.msi_get = kvm_msi_get;
+    msix_pci.m.env.msi_set = kvm_msi_set;
+    msix_pci.m.env.msi_put = kvm_msi_put;
+    msix_make();
+    msix_set_entry(0, 0xfee00000, 0x40, 0);
+    msix_set_entry(1, 0xfee00000, 0x41, 1);
     assert_log(&kvm, "");
     for (unsigned i = 0; i < 10000; i++) {
-        set_control(ENABLE);
-        mask(0, i % 2);
-        set_control(ENABLE | MASK_ALL);
-        bar_write(16, 0xfee00000 | (i & 0xff) << 12, 8); /* of vector 1, masked */
+        msix_set_control(ENABLE);
+        msix_mask(0, i % 2);
+        msix_set_control(ENABLE | MASK_ALL);
+        msix_write(16, 0xfee00000 | (i & 0xff) << 12, 8); /* of vector 1, masked */
     }
     assert_log(&kvm, "+irqfd 24;routes 41: 24=0fee00000:40;");
-    device_free(dev);
-    dev = NULL;
+    device_free(msix_dev);
+    msix_dev = NULL;
     msi_table_destroy(&table);
 }
 
@@ -306,8 +307,8 @@ static void *raise_often(void *opaque)
 {
     (void)opaque;
     for (unsigned i = 0; i < RAISES; i++) {
-        raise_vector(i % VECTORS);
-        lower_vector(i % VECTORS);
+        msix_raise(i % VECTORS);
+        msix_lower(i % VECTORS);
     }
     return NULL;
 }
@@ -316,20 +317,20 @@ Test(pci_msix, a_worker_may_raise_while_the_guest_masks)
 {
     pthread_t worker;
     unsigned sent = 0;
-    set_control(ENABLE);
+    msix_set_control(ENABLE);
     for (unsigned v = 0; v < VECTORS; v++) {
-        set_entry(v, 0xfee00000, 0x40 + v, 0);
+        msix_set_entry(v, 0xfee00000, 0x40 + v, 0);
     }
     cr_assert_eq(pthread_create(&worker, NULL, raise_often, NULL), 0);
     for (unsigned i = 0; i < 2000; i++) {
-        mask(i % VECTORS, true);
-        bar_read(PENDING, 8);
-        set_control(ENABLE | MASK_ALL);
-        mask(i % VECTORS, false);
-        set_control(ENABLE);
+        msix_mask(i % VECTORS, true);
+        msix_read(PENDING, 8);
+        msix_set_control(ENABLE | MASK_ALL);
+        msix_mask(i % VECTORS, false);
+        msix_set_control(ENABLE);
     }
     pthread_join(worker, NULL);
-    cr_assert_eq(bar_read(PENDING, 8), 0);
+    cr_assert_eq(msix_read(PENDING, 8), 0);
     for (unsigned v = 0; v < VECTORS; v++) {
         cr_assert_gt(msis[v].sent, 0);
         sent += msis[v].sent;

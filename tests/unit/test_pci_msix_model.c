@@ -73,7 +73,7 @@ static void random_table_write(struct model *m)
     if (pair) {
         m->table[at + 1] = high & writable[at % 4 + 1];
     }
-    bar_write(at * 4, low | (uint64_t)high << 32, pair ? 8 : 4);
+    msix_write(at * 4, low | (uint64_t)high << 32, pair ? 8 : 4);
 }
 
 static void random_step(struct model *m)
@@ -82,18 +82,18 @@ static void random_step(struct model *m)
     switch (random() % 16) {
     case 0:
         m->master = random() % 4 != 0;
-        set_command(PCI_COMMAND_MEMORY | (m->master ? PCI_COMMAND_MASTER : 0));
+        msix_set_command(PCI_COMMAND_MEMORY | (m->master ? PCI_COMMAND_MASTER : 0));
         break;
     case 1:
     case 2:
         m->enabled = random() % 4 != 0;
         m->masked = random() % 3 == 0;
-        set_control((m->enabled ? ENABLE : 0) | (m->masked ? MASK_ALL : 0));
+        msix_set_control((m->enabled ? ENABLE : 0) | (m->masked ? MASK_ALL : 0));
         break;
     case 3:
         if (random() % 32 == 0) {
             model_reset(m);
-            reset_device();
+            msix_reset();
         }
         break;
     case 4:
@@ -102,7 +102,7 @@ static void random_step(struct model *m)
     case 7:
         m->pending[v] |= m->enabled;
         m->raised = true;
-        raise_vector(v);
+        msix_raise(v);
         break;
     default:
         random_table_write(m);
@@ -117,11 +117,11 @@ static void compare(const struct model *m, unsigned step)
         cr_assert_eq(msis[v].sent, m->sent[v], "vector %u, step %u", v, step);
     }
     for (unsigned i = 0; i < ARRAY_LEN(m->table); i++) {
-        cr_assert_eq(bar_read(i * 4, 4), m->table[i], "word %u, step %u", i, step);
+        cr_assert_eq(msix_read(i * 4, 4), m->table[i], "word %u, step %u", i, step);
     }
-    cr_assert_eq(bar_read(PENDING, 8), pending, "step %u", step);
-    cr_assert_eq(pci.m.irqs.level[GSI], m->raised && !m->enabled, "step %u", step);
-    cr_assert_eq(errors(), m->dropped, "step %u", step);
+    cr_assert_eq(msix_read(PENDING, 8), pending, "step %u", step);
+    cr_assert_eq(msix_pci.m.irqs.level[GSI], m->raised && !m->enabled, "step %u", step);
+    cr_assert_eq(msix_errors(), m->dropped, "step %u", step);
 }
 
 Test(pci_msix_model, it_does_what_a_plain_model_does)
