@@ -16,7 +16,8 @@
     X(debug_exit)                                                                                  \
     X(pvpanic)                                                                                     \
     X(virtio_blk)                                                                                  \
-    X(edu)
+    X(edu)                                                                                         \
+    X(dma_engine)
 
 #define DECLARE(name) extern const struct device_class name##_class;
 DEVICE_CLASSES(DECLARE)

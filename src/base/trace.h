@@ -41,6 +41,8 @@
     X(virtio_interrupt, "a device interrupted its driver: device, status")                         \
     X(virtio_blk_request, "a block request began: device, type, sector, bytes")                    \
     X(virtio_blk_complete, "a block request ended: device, type, status")                          \
+    X(dma_engine_start, "a copy began: device, from, to, size")                                    \
+    X(dma_engine_end, "a copy ended: device, channel, bytes, error")                               \
     X(boot_load, "bytes were placed into guest memory at set-up: what, gpa, size")                 \
     X(vcpu_state, "a vCPU started, paused or stopped: vcpu, state")
 
