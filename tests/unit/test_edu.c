@@ -4,9 +4,7 @@
 #include "tests/unit/edu_fixture.h"
 
 #include <criterion/criterion.h>
-#include <errno.h>
 #include <string.h>
-#include <sys/resource.h>
 
 TestSuite(edu, .init = edu_setup, .fini = edu_teardown);
 
@@ -296,82 +294,7 @@ Test(edu, what_counts_is_whether_it_is_asked_to_at_the_end)
     cr_expect_eq(slot->raises, 1);
 }
 
-Test(edu, reset_ends_a_computation_without_result_or_interrupt)
-{
-    for (uint32_t i = 0; i < 1000; i++) {
-        put(STATUS, IRQ_AFTER);
-        put(FACTORIAL, 7);
-        device_reset(edu); /* before, while or after it is computed */
-        unsigned raises = slot->raises;
-        put(FACTORIAL, 3);
-        cr_assert_eq(factorial_result(), 6, "the worker is through with both");
-        cr_assert_eq(slot->raises, raises);
-        cr_assert_eq(get(IRQ_STATUS), 0);
-    }
-    device_lock(edu);
-    unsigned raises = slot->raises;
-    locked_write(STATUS, IRQ_AFTER);
-    locked_write(FACTORIAL, 7);
-    edu->cls->reset(edu);
-    cr_expect_eq(locked_read(STATUS), 0);
-    device_unlock(edu);
-    put(FACTORIAL, 3);
-    cr_expect_eq(factorial_result(), 6);
-    cr_expect_eq(slot->raises, raises);
-}
-
-Test(edu, goes_away_in_mid_computation)
-{
-    for (unsigned i = 0; i < 100; i++) {
-        put(STATUS, IRQ_AFTER);
-        put(FACTORIAL, 33);
-        edu_remake(NULL);
-        cr_assert_eq(get(FACTORIAL), 0);
-    }
-}
-
-/* --- set-up ----------------------------------------------------------- */
-
-Test(edu, refuses_properties_out_of_range)
-{
-    static const struct {
-        const char *name, *value;
-        int error;
-    } bad[] = {
-        {"dma_mask", "0x10000000000000000", -ERANGE},
-        {"dma_mask", "-1", -EINVAL},
-        {"dma_mask", "", -EINVAL},
-        {"dma_mask", "0xfffg", -EINVAL},
-        {"dma_delay", "60001", -ERANGE},
-        {"dma_delay", "4294967296", -ERANGE},
-        {"dma_delay", "soon", -EINVAL},
-        {"mask", "1", -ENOENT},
-    };
-    struct err e = ERR_INIT;
-    struct device *d = device_new(device_class_find("edu", &e), "x", &machine.env, &e);
-    cr_assert_not_null(d);
-    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-        cr_expect_eq(device_set(d, bad[i].name, bad[i].value, &e), bad[i].error, "%s=%s",
-                     bad[i].name, bad[i].value);
-    }
-    device_free(d);
-}
-
-Test(edu, says_why_it_has_no_worker)
-{
-    struct err e = ERR_INIT;
-    struct device *d = device_new(device_class_find("edu", &e), "x", &machine.env, &e);
-    struct rlimit old, none;
-    getrlimit(RLIMIT_NOFILE, &old);
-    none = old;
-    none.rlim_cur = 0;
-    setrlimit(RLIMIT_NOFILE, &none);
-    int ret = device_realize(d, &e);
-    setrlimit(RLIMIT_NOFILE, &old);
-    cr_expect_lt(ret, 0);
-    cr_expect(e.what[0] != '\0' && e.hint[0] != '\0');
-    device_free(d);
-}
+/* --- saved state ------------------------------------------------------ */
 
 Test(edu, saved_fields_are_all_there_is)
 {
