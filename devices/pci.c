@@ -12,8 +12,10 @@
  * Locking: the device's lock, but for plugging.
  */
 #include "devices/pci_function.h"
+#include "src/base/le.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 enum {
@@ -172,8 +174,11 @@ int pci_plug(struct device *host, struct device *d, struct err *e)
     }
     d->bus = &pci_bus;
     d->slot = f;
+    d->place.addr = f->slot;
     return 0;
 }
+
+/* --- what others ask ----------------------------------------------------- */
 
 bool pci_plugged(const struct device *d)
 {
@@ -189,4 +194,38 @@ int pci_intx_gsi(const struct device *d)
 {
     const struct pci_function *f = pci_function_of(d);
     return f->config[PCI_INTERRUPT_PIN] != 0 ? (int)pci_host_gsi(f->host, f->slot) : -1;
+}
+
+const struct device *pci_host_of(const struct device *d)
+{
+    return pci_plugged(d) ? pci_host_device(pci_function_of(d)->host) : NULL;
+}
+
+static void print_bar(const struct pci_function *f, unsigned n, int indent, FILE *out)
+{
+    const struct pci_bar *b = &f->bar[n];
+    const uint64_t address = pci_bar_address(f, n);
+
+    fprintf(out, "%*sbar %u: %s at 0x%" PRIx64 " [0x%" PRIx64 "]%s\n", indent, "", n,
+            b->kind == PCI_BAR_IO ? "i/o" : "mem", address, address + (b->size - 1),
+            b->region->parent == NULL ? " (not decoded)" : "");
+}
+
+void pci_print(const struct device *d, int indent, FILE *out)
+{
+    const struct pci_function *f = pci_function_of(d);
+    const uint8_t *c = f->config;
+
+    fprintf(out, "%*sclass Class %04x, addr 00:%02x.0, pci id %04x:%04x (sub %04x:%04x)\n", indent,
+            "", get_le16(c + PCI_CLASS + 2), f->slot, get_le16(c + PCI_VENDOR),
+            get_le16(c + PCI_VENDOR + 2), get_le16(c + PCI_SUBSYSTEM),
+            get_le16(c + PCI_SUBSYSTEM + 2));
+    for (unsigned n = 0; n < PCI_BARS; n++) {
+        if (f->bar[n].kind != PCI_BAR_NONE) {
+            print_bar(f, n, indent, out);
+        }
+    }
+    if (pci_intx_gsi(d) >= 0) {
+        fprintf(out, "%*sirq %d, pin A\n", indent, "", pci_intx_gsi(d));
+    }
 }

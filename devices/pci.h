@@ -79,7 +79,11 @@ int pci_assign(struct device *host, struct err *e);
 unsigned pci_slot(const struct device *d);
 int pci_intx_gsi(const struct device *d);
 
-/* The bus of a device: whether d is plugged into PCI. */
+/* Whether d is plugged into PCI, and then its host bridge; else NULL. */
 bool pci_plugged(const struct device *d);
+const struct device *pci_host_of(const struct device *d);
+
+/* What d is on the bus, for --info qtree: lines as QEMU prints them, indented by spaces. */
+void pci_print(const struct device *d, int indent, FILE *out);
 
 #endif

@@ -153,6 +153,8 @@ struct pci_function *pci_host_function(const struct pci_host *h, unsigned slot);
 /* Put f into the slot, or the first free one if that is 0, and wire its pin if it has one. */
 int pci_host_plug(struct pci_host *h, struct pci_function *f, unsigned slot, struct err *e);
 void pci_host_unplug(struct pci_function *f);
+/* The device that is the bridge. */
+const struct device *pci_host_device(const struct pci_host *h);
 /* The GSI that INTA of a slot reaches. */
 unsigned pci_host_gsi(const struct pci_host *h, unsigned slot);
 /* The window that takes a BAR of kind at [address, address + size), or NULL. */

@@ -65,6 +65,11 @@ struct pci_function *pci_host_function(const struct pci_host *h, unsigned slot)
     return h->functions[slot];
 }
 
+const struct device *pci_host_device(const struct pci_host *h)
+{
+    return &h->dev;
+}
+
 unsigned pci_host_gsi(const struct pci_host *h, unsigned slot)
 {
     return h->gsi + slot % PCI_PINS;
