@@ -1,5 +1,5 @@
 /*
- * ACPI tables other than the DSDT's AML: RSDP, XSDT, FADT, MADT; building,
+ * ACPI tables other than the DSDT's AML: RSDP, XSDT, FADT, MADT (MCFG: acpi_pci.c); building,
  * installing and dumping the set. Source: ACPI specification 6.4, section 5.2.
  */
 #include "src/arch/x86/acpi.h"
@@ -67,10 +67,10 @@ static void end_table(struct acpi_tables *t, struct acpi_table *table)
     p[CHECKSUM] = bytes_checksum(p, table->length);
 }
 
-static struct acpi_table *add_dsdt(struct acpi_tables *t, const struct acpi_config *config)
+static struct acpi_table *add_dsdt(struct acpi_tables *t, const struct pc_inventory *has)
 {
     struct acpi_table *table = begin_table(t, "DSDT", 2); /* 2: integers have 64 bits */
-    acpi_dsdt(&t->bytes, config);
+    acpi_dsdt(&t->bytes, has);
     end_table(t, table);
     return table;
 }
@@ -87,7 +87,7 @@ static void put_gas(uint8_t *p, uint64_t gpa)
 }
 
 /* FADT, 5.2.9: hardware-reduced, so the power management blocks stay zero. */
-static struct acpi_table *add_fadt(struct acpi_tables *t, const struct acpi_config *config,
+static struct acpi_table *add_fadt(struct acpi_tables *t, const struct pc_inventory *has,
                                    const struct acpi_table *dsdt)
 {
     enum {
@@ -115,8 +115,8 @@ static struct acpi_table *add_fadt(struct acpi_tables *t, const struct acpi_conf
     uint8_t fadt[SIZE] = {0};
     put_le32(fadt + DSDT, (uint32_t)table_gpa(dsdt));
     put_le64(fadt + X_DSDT, table_gpa(dsdt));
-    fadt[CENTURY] = config->rtc ? 0x32 : 0; /* CMOS index */
-    put_le16(fadt + BOOT_ARCH, config->rtc ? NO_VGA : NO_VGA | NO_CMOS_RTC);
+    fadt[CENTURY] = has->rtc ? 0x32 : 0; /* CMOS index */
+    put_le16(fadt + BOOT_ARCH, has->rtc ? NO_VGA : NO_VGA | NO_CMOS_RTC);
     put_le32(fadt + FLAGS, WBINVD | NO_FIXED_POWER_BUTTON | NO_FIXED_SLEEP_BUTTON |
                                RESET_REG_VALID | HARDWARE_REDUCED);
     put_gas(fadt + SLEEP_CONTROL, PC_ACPI_REGS_GPA + PC_ACPI_SLEEP_CONTROL);
@@ -166,18 +166,31 @@ static void add_nmi(struct bytes *b, bool x2apic)
     }
 }
 
-/*
- * MADT, 5.2.12. No interrupt source overrides: each ISA irq is the GSI and the
- * IOAPIC pin of its number, edge-triggered, as KVM routes it.
- */
-static struct acpi_table *add_madt(struct acpi_tables *t, const struct acpi_config *config)
+/* Of ISA irqs that are not edge-triggered: a PC's are, unless told otherwise. */
+static void add_overrides(struct bytes *b, uint32_t level_irqs)
+{
+    enum { OVERRIDE = 2, ISA_BUS = 0, ISA_IRQS = 16, ACTIVE_HIGH_LEVEL = 0xd };
+    for (uint8_t irq = 0; irq < ISA_IRQS; irq++) {
+        if ((level_irqs >> irq & 1) != 0) {
+            bytes_u8(b, OVERRIDE);
+            bytes_u8(b, 10);
+            bytes_u8(b, ISA_BUS);
+            bytes_u8(b, irq);
+            bytes_u32(b, irq); /* GSI */
+            bytes_u16(b, ACTIVE_HIGH_LEVEL);
+        }
+    }
+}
+
+/* MADT, 5.2.12. Each ISA irq is the GSI and the IOAPIC pin of its number, as KVM routes it. */
+static struct acpi_table *add_madt(struct acpi_tables *t, const struct pc_inventory *has)
 {
     enum { IOAPIC = 1, PCAT_COMPAT = 1 /* there are 8259s too */ };
     struct bytes *b = &t->bytes;
     struct acpi_table *table = begin_table(t, "APIC", 5);
     bytes_u32(b, PC_LAPIC_GPA);
     bytes_u32(b, PCAT_COMPAT);
-    for (uint32_t i = 0; i < config->cpus; i++) {
+    for (uint32_t i = 0; i < has->cpus; i++) {
         add_cpu(b, i);
     }
     bytes_u8(b, IOAPIC);
@@ -185,7 +198,16 @@ static struct acpi_table *add_madt(struct acpi_tables *t, const struct acpi_conf
     bytes_u16(b, 0); /* id 0 */
     bytes_u32(b, PC_IOAPIC_GPA);
     bytes_u32(b, 0); /* first GSI */
-    add_nmi(b, config->cpus > 255);
+    add_overrides(b, pc_level_irqs(has));
+    add_nmi(b, has->cpus > 255);
+    end_table(t, table);
+    return table;
+}
+
+static struct acpi_table *add_mcfg(struct acpi_tables *t)
+{
+    struct acpi_table *table = begin_table(t, "MCFG", 1);
+    acpi_mcfg(&t->bytes);
     end_table(t, table);
     return table;
 }
@@ -217,7 +239,7 @@ static void fill_rsdp(uint8_t *p, uint64_t xsdt)
 
 /* --- the set ----------------------------------------------------------- */
 
-int acpi_build(struct acpi_tables *t, const struct acpi_config *config, struct err *e)
+int acpi_build(struct acpi_tables *t, const struct pc_inventory *has, struct err *e)
 {
     *t = (struct acpi_tables){0};
     uint8_t *room = malloc(TABLE_ROOM);
@@ -228,13 +250,17 @@ int acpi_build(struct acpi_tables *t, const struct acpi_config *config, struct e
     bytes_zero(&t->bytes, RSDP_SIZE);
     t->table[t->count++] = (struct acpi_table){.signature = "RSDP", .length = RSDP_SIZE};
 
-    const struct acpi_table *dsdt = add_dsdt(t, config);
-    const struct acpi_table *const listed[] = {add_fadt(t, config, dsdt), add_madt(t, config)};
-    const struct acpi_table *xsdt = add_xsdt(t, listed, sizeof(listed) / sizeof(listed[0]));
+    const struct acpi_table *dsdt = add_dsdt(t, has);
+    const struct acpi_table *listed[3] = {add_fadt(t, has, dsdt), add_madt(t, has)};
+    size_t count = 2;
+    if (has->pci) {
+        listed[count++] = add_mcfg(t);
+    }
+    const struct acpi_table *xsdt = add_xsdt(t, listed, count);
     if (t->bytes.full) {
         acpi_free(t);
-        return err_set(e, E2BIG, "the ACPI tables for %u CPUs and %zu virtio devices are too large",
-                       config->cpus, config->virtio_count);
+        return err_set(e, E2BIG, "the ACPI tables for %u CPUs and %u virtio devices are too large",
+                       has->cpus, has->virtio_count);
     }
     fill_rsdp(t->bytes.data, table_gpa(xsdt));
     return 0;

@@ -8,6 +8,7 @@
 #ifndef ARCH_X86_ACPI_H
 #define ARCH_X86_ACPI_H
 
+#include "src/arch/x86/inventory.h"
 #include "src/base/bytes.h"
 #include "src/base/err.h"
 #include "src/mem/aspace.h"
@@ -15,23 +16,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* A virtio-mmio slot with a device in it. */
-struct acpi_virtio {
-    unsigned slot; /* number of the slot: names the device */
-    uint32_t gpa;
-    uint32_t gsi;
-};
-
-/* What the tables describe. */
-struct acpi_config {
-    unsigned cpus; /* APIC ids 0 .. cpus - 1 */
-    const struct acpi_virtio *virtio;
-    size_t virtio_count;
-    bool com1;
-    bool rtc;
-    bool pvpanic;
-};
 
 #define ACPI_MAX_TABLES 8
 
@@ -49,7 +33,7 @@ struct acpi_tables {
 };
 
 /* Build all tables. -ENOMEM; -E2BIG: they do not fit below 1 MiB. */
-int acpi_build(struct acpi_tables *t, const struct acpi_config *config, struct err *e);
+int acpi_build(struct acpi_tables *t, const struct pc_inventory *has, struct err *e);
 void acpi_free(struct acpi_tables *t);
 
 /* Copy them into guest memory (at every machine reset). *rsdp: where the guest finds them. */
@@ -58,7 +42,12 @@ int acpi_install(const struct acpi_tables *t, struct aspace *mem, uint64_t *rsdp
 /* Write each as DIR/<signature>.aml; DIR is made if it is missing. */
 int acpi_dump(const struct acpi_tables *t, const char *dir, struct err *e);
 
-/* Append the DSDT's AML (without table header) to b. (acpi_dsdt.c) */
-void acpi_dsdt(struct bytes *b, const struct acpi_config *config);
+/* --- parts, appended to b -------------------------------------------------- */
+
+/* The DSDT's AML, without table header. (acpi_dsdt.c) */
+void acpi_dsdt(struct bytes *b, const struct pc_inventory *has);
+/* The PCI devices in its scope \_SB, and what follows the MCFG's header. (acpi_pci.c) */
+void acpi_dsdt_pci(struct bytes *b, const struct pc_inventory *has);
+void acpi_mcfg(struct bytes *b);
 
 #endif

@@ -1,6 +1,5 @@
 /*
- * AML encoding. Source: ACPI specification 6.4, sections 20.2 (terms) and 6.4
- * (resource descriptors).
+ * AML encoding of terms. Source: ACPI specification 6.4, section 20.2.
  */
 #include "src/arch/x86/aml.h"
 
@@ -23,11 +22,11 @@ enum {
     OP_DUAL_NAME = 0x2e,
     OP_MULTI_NAME = 0x2f,
     OP_EXTENDED = 0x5b,
-    OP_LOCAL0 = 0x60,
-    OP_STORE = 0x70,
-    OP_AND = 0x7b,
-    OP_NOTIFY = 0x86,
+    OP_LOCAL = 0x60,
+    OP_ARG = 0x68,
+    OP_CREATE_DWORD_FIELD = 0x8a,
     OP_IF = 0xa0,
+    OP_ELSE = 0xa1,
     EXT_REGION = 0x80,
     EXT_FIELD = 0x81,
     EXT_DEVICE = 0x82,
@@ -64,7 +63,7 @@ void aml_string(struct bytes *b, const char *text)
 
 static unsigned hex_digit(char c)
 {
-    return (unsigned)(c <= '9' ? c - '0' : c - 'A' + 10);
+    return (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
 }
 
 void aml_eisa_id(struct bytes *b, const char *id)
@@ -78,6 +77,18 @@ void aml_eisa_id(struct bytes *b, const char *id)
     }
     bytes_u8(b, OP_DWORD);
     bytes_u32(b, __builtin_bswap32(v)); /* the id is big-endian */
+}
+
+/* The first three groups of digits are little-endian numbers, the others bytes in order. */
+void aml_uuid(struct bytes *b, const char *text)
+{
+    static const uint8_t digits[16] = {6, 4, 2, 0, 11, 9, 16, 14, 19, 21, 24, 26, 28, 30, 32, 34};
+    const size_t buffer = aml_buffer(b);
+    for (size_t i = 0; i < sizeof(digits); i++) {
+        const char *at = text + digits[i];
+        bytes_u8(b, (uint8_t)(hex_digit(at[0]) << 4 | hex_digit(at[1])));
+    }
+    aml_buffer_end(b, buffer);
 }
 
 static size_t segment_count(const char *path)
@@ -178,12 +189,42 @@ size_t aml_if(struct bytes *b)
     return b->len;
 }
 
+size_t aml_else(struct bytes *b)
+{
+    bytes_u8(b, OP_ELSE);
+    return b->len;
+}
+
+size_t aml_buffer(struct bytes *b)
+{
+    bytes_u8(b, OP_BUFFER);
+    const size_t mark = b->len;
+    bytes_u8(b, OP_WORD);
+    bytes_u16(b, 0); /* size: known at the end */
+    return mark;
+}
+
+void aml_buffer_end(struct bytes *b, size_t mark)
+{
+    enum { SIZE = 3 }; /* of the size itself */
+    if (!b->full) {
+        put_le16(b->data + mark + 1, (uint16_t)(b->len - mark - SIZE));
+    }
+    aml_end(b, mark);
+}
+
 /* --- other terms ------------------------------------------------------- */
 
 void aml_name(struct bytes *b, const char *path)
 {
     bytes_u8(b, OP_NAME);
     aml_path(b, path);
+}
+
+void aml_name_integer(struct bytes *b, const char *path, uint64_t value)
+{
+    aml_name(b, path);
+    aml_integer(b, value);
 }
 
 void aml_register32(struct bytes *b, const char *region, const char *field, uint64_t gpa)
@@ -206,80 +247,25 @@ void aml_register32(struct bytes *b, const char *region, const char *field, uint
     aml_end(b, mark);
 }
 
-void aml_store_local0(struct bytes *b, const char *source)
+void aml_op(struct bytes *b, enum aml_op op)
 {
-    bytes_u8(b, OP_STORE);
-    aml_path(b, source);
-    bytes_u8(b, OP_LOCAL0);
+    bytes_u8(b, (uint8_t)op);
 }
 
-void aml_local0_and(struct bytes *b, uint64_t mask)
+void aml_local(struct bytes *b, unsigned n)
 {
-    bytes_u8(b, OP_AND);
-    bytes_u8(b, OP_LOCAL0);
-    aml_integer(b, mask);
-    bytes_u8(b, OP_ZERO); /* the result goes nowhere else */
+    bytes_u8(b, (uint8_t)(OP_LOCAL + n));
 }
 
-void aml_notify(struct bytes *b, const char *device, uint8_t value)
+void aml_arg(struct bytes *b, unsigned n)
 {
-    bytes_u8(b, OP_NOTIFY);
-    aml_path(b, device);
-    aml_integer(b, value);
+    bytes_u8(b, (uint8_t)(OP_ARG + n));
 }
 
-/* --- resources --------------------------------------------------------- */
-
-struct aml_resources aml_crs(struct bytes *b)
+void aml_dword_field(struct bytes *b, unsigned arg, unsigned offset, const char *name)
 {
-    aml_name(b, "_CRS");
-    bytes_u8(b, OP_BUFFER);
-    const size_t mark = b->len;
-    bytes_u8(b, OP_WORD);
-    bytes_u16(b, 0); /* size: known at the end */
-    return (struct aml_resources){.mark = mark, .start = b->len};
-}
-
-void aml_resources_end(struct bytes *b, struct aml_resources r)
-{
-    bytes_u8(b, 0x79); /* end tag; checksum 0: not used */
-    bytes_u8(b, 0);
-    if (!b->full) {
-        put_le16(b->data + r.start - 2, (uint16_t)(b->len - r.start));
-    }
-    aml_end(b, r.mark);
-}
-
-void aml_io(struct bytes *b, uint16_t base, uint8_t count)
-{
-    bytes_u8(b, 0x47);
-    bytes_u8(b, 1); /* decodes 16 bits */
-    bytes_u16(b, base);
-    bytes_u16(b, base);
-    bytes_u8(b, 1); /* alignment */
-    bytes_u8(b, count);
-}
-
-void aml_irq(struct bytes *b, unsigned irq)
-{
-    bytes_u8(b, 0x22);
-    bytes_u16(b, (uint16_t)(1U << irq));
-}
-
-void aml_memory32(struct bytes *b, uint32_t base, uint32_t size)
-{
-    bytes_u8(b, 0x86);
-    bytes_u16(b, 9);
-    bytes_u8(b, 1); /* read and write */
-    bytes_u32(b, base);
-    bytes_u32(b, size);
-}
-
-void aml_interrupt(struct bytes *b, uint8_t flags, uint32_t gsi)
-{
-    bytes_u8(b, 0x89);
-    bytes_u16(b, 6);
-    bytes_u8(b, flags);
-    bytes_u8(b, 1); /* one interrupt */
-    bytes_u32(b, gsi);
+    bytes_u8(b, OP_CREATE_DWORD_FIELD);
+    aml_arg(b, arg);
+    aml_integer(b, offset);
+    aml_path(b, name);
 }

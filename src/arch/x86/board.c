@@ -1,16 +1,13 @@
 /*
- * The `pc` machine: which devices it has, where they are, and what its guest
- * is told about them. Places are in map.h.
+ * The `pc` machine: its memory, and what is in it when the guest starts: tables,
+ * kernel, command line. Places are in map.h, the devices in board_devices.c.
  *
  * Locking: main thread, while no vCPU runs.
  */
-#include "src/arch/board.h"
-
 #include "src/arch/x86/acpi.h"
 #include "src/arch/x86/cpuid.h"
-#include "src/arch/x86/map.h"
-#include "src/arch/x86/memmap.h"
 #include "src/arch/x86/mptable.h"
+#include "src/arch/x86/pc.h"
 #include "src/boot/cmdline.h"
 #include "src/mem/dma.h"
 
@@ -18,17 +15,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct board {
-    struct memmap map;
-    struct region ram;      /* all of it; shown through the two aliases */
-    struct region ram_low;  /* below 4 GiB */
-    struct region ram_high; /* from 4 GiB on */
-    struct acpi_virtio virtio[PC_VIRTIO_SLOTS];
-    unsigned virtio_count;
-    char *append;  /* --append, joined */
-    char *cmdline; /* the same with what a Linux guest needs besides */
-};
 
 /* --- memory -------------------------------------------------------------- */
 
@@ -60,6 +46,12 @@ int board_new(struct machine *m, struct err *e)
         free(b);
         return ret;
     }
+    b->has = (struct pc_inventory){
+        .cpus = m->config->cpus,
+        .com1 = true,
+        .rtc = true,
+        .pvpanic = true,
+    };
     m->board = b;
     m->env.low_ram = b->map.low_size;
     m->env.high_ram = b->map.high_size;
@@ -86,72 +78,6 @@ void board_free(struct machine *m)
     free(b->cmdline);
     free(b);
     m->board = NULL;
-}
-
-/* --- devices ------------------------------------------------------------- */
-
-static int add_disk(struct machine *m, const char *text, struct err *e)
-{
-    char *device;
-    int ret = 0;
-
-    if (asprintf(&device, "virtio-blk,file=%s", text) < 0) {
-        return err_set(e, ENOMEM, "out of memory");
-    }
-    if (machine_add_device(m, device, NULL, e) == NULL) {
-        err_prefix(e, "--disk %s", text);
-        ret = -EINVAL;
-    }
-    free(device);
-    return ret;
-}
-
-int board_add_devices(struct machine *m, struct err *e)
-{
-    static const char *const built_in[] = {"uart16550", "rtc-cmos", "i8042",  "pc-ports",
-                                           "pci-ports", "acpi-pm",  "pvpanic"};
-    int ret = 0;
-
-    for (size_t i = 0; i < sizeof(built_in) / sizeof(built_in[0]) && ret == 0; i++) {
-        if (machine_add_device(m, built_in[i], NULL, e) == NULL) {
-            ret = -EINVAL;
-        }
-    }
-    for (size_t i = 0; i < m->config->disks.count && ret == 0; i++) {
-        ret = add_disk(m, m->config->disks.items[i], e);
-    }
-    return ret;
-}
-
-/* Virtio transports take the slots in order, so that the first disk is vda. */
-int board_place(struct machine *m, struct device *d, struct err *e)
-{
-    struct board *b = m->board;
-    const unsigned slot = b->virtio_count;
-    struct acpi_virtio *v;
-    char text[24];
-    int ret;
-
-    if (!d->cls->virtio) {
-        return 0;
-    }
-    if (slot == PC_VIRTIO_SLOTS) {
-        return err_set(e, ENOSPC, "there are only %d virtio slots", PC_VIRTIO_SLOTS);
-    }
-    v = &b->virtio[slot];
-    v->slot = slot;
-    v->gpa = (uint32_t)(PC_VIRTIO_GPA + slot * PC_VIRTIO_STRIDE);
-    v->gsi = m->config->acpi ? PC_GSI_VIRTIO + slot % PC_GSI_VIRTIO_PINS : mptable_virtio_irq(slot);
-    snprintf(text, sizeof(text), "0x%" PRIx32, v->gpa);
-    ret = device_set(d, "addr", text, e);
-    if (ret == 0) {
-        snprintf(text, sizeof(text), "%" PRIu32, v->gsi);
-        ret = device_set(d, "gsi", text, e);
-    }
-    if (ret == 0) {
-        b->virtio_count++;
-    }
-    return ret;
 }
 
 /* --- command line -------------------------------------------------------- */
@@ -183,11 +109,11 @@ static char *virtio_words(const struct board *b)
     char params[PC_VIRTIO_SLOTS][VIRTIO_PARAM_SIZE];
     const char *words[PC_VIRTIO_SLOTS];
 
-    for (unsigned i = 0; i < b->virtio_count; i++) {
-        mptable_virtio_param(params[i], b->virtio[i].slot);
+    for (unsigned i = 0; i < b->has.virtio_count; i++) {
+        mptable_virtio_param(params[i], b->has.virtio[i].slot);
         words[i] = params[i];
     }
-    return cmdline_join(words, b->virtio_count);
+    return cmdline_join(words, b->has.virtio_count);
 }
 
 static int make_cmdline(struct machine *m, struct err *e)
@@ -201,7 +127,7 @@ static int make_cmdline(struct machine *m, struct err *e)
         defaults.root =
             disk_is_readonly(c->disks.items[0]) ? "root=/dev/vda ro" : "root=/dev/vda rw";
     }
-    if (!c->acpi && b->virtio_count > 0) {
+    if (!c->acpi && b->has.virtio_count > 0) {
         devices = virtio_words(b);
         defaults.devices = devices;
     }
@@ -214,20 +140,6 @@ static int make_cmdline(struct machine *m, struct err *e)
 }
 
 /* --- tables and kernel ------------------------------------------------------ */
-
-static int build_acpi(const struct machine *m, struct acpi_tables *t, struct err *e)
-{
-    const struct acpi_config config = {
-        .cpus = m->config->cpus,
-        .virtio = m->board->virtio,
-        .virtio_count = m->board->virtio_count,
-        .com1 = true,
-        .rtc = true,
-        .pvpanic = true,
-    };
-
-    return acpi_build(t, &config, e);
-}
 
 /*
  * There is no firmware, but Linux on a hardware-reduced ACPI machine reboots by
@@ -255,9 +167,9 @@ static int install_tables(struct machine *m, uint64_t *rsdp, struct err *e)
 
     *rsdp = 0;
     if (!m->config->acpi) {
-        return mptable_install(m->mem, m->config->cpus, e);
+        return mptable_install(m->mem, &m->board->has, e);
     }
-    ret = build_acpi(m, &tables, e);
+    ret = acpi_build(&tables, &m->board->has, e);
     if (ret == 0) {
         ret = acpi_install(&tables, m->mem, rsdp, e);
         acpi_free(&tables);
@@ -305,7 +217,7 @@ int board_dump_acpi(struct machine *m, const char *dir, struct err *e)
     if (!m->config->acpi) {
         return err_set(e, EINVAL, "--dump-acpi: the machine has no ACPI (acpi=off)");
     }
-    ret = build_acpi(m, &tables, e);
+    ret = acpi_build(&tables, &m->board->has, e);
     if (ret == 0) {
         ret = acpi_dump(&tables, dir, e);
         acpi_free(&tables);

@@ -24,7 +24,15 @@
 /* --- guest-physical memory: devices --- */
 #define PC_LOW_RAM_MAX        0xc0000000ULL /* RAM below 4 GiB ends here at most */
 #define PC_HIGH_RAM_GPA       0x100000000ULL
+#define PC_PCI_MEM32_GPA      0xc0000000ULL /* windows for BARs; the 64-bit one is above RAM */
+#define PC_PCI_MEM32_SIZE     0x20000000ULL
+#define PC_PCI_MEM64_SIZE     0x800000000ULL
+#define PC_PCI_MEM64_ALIGN    0x800000000ULL
 #define PC_ECAM_GPA           0xe0000000ULL
+#define PC_ECAM_SIZE          0x100000ULL /* one bus: Linux probes all it is told of */
+#define PC_PLATFORM_GPA       0xfe000000ULL
+#define PC_PLATFORM_STRIDE    0x100000ULL
+#define PC_PLATFORM_SLOTS     8
 #define PC_GED_GPA            0xfea00000ULL /* event selector, 4 bytes */
 #define PC_ACPI_REGS_GPA      0xfea00200ULL /* sleep control, sleep status, reset: 3 bytes */
 #define PC_ACPI_SLEEP_CONTROL 0             /* offsets in it */
@@ -46,11 +54,19 @@
 #define PC_PORT_RTC       0x70
 #define PC_PORT_COM1      0x3f8
 #define PC_PORT_PVPANIC   0x505
+#define PC_PORT_PCI       0xcf8 /* configuration mechanism #1: 8 ports */
+#define PC_PCI_IO_BASE    0x1000
+#define PC_PCI_IO_SIZE    0xf000
 
 /* --- interrupts (GSI) --- */
-#define PC_GSI_COM1        4
-#define PC_GSI_RTC         8
-#define PC_GSI_GED         9
+#define PC_GSI_COM1 4
+#define PC_GSI_RTC  8
+#define PC_GSI_GED  9
+#define PC_GSI_PLATFORM                                                                            \
+    {                                                                                              \
+        10, 11, 5, 6                                                                               \
+    }                         /* slot n: number n % 4 of these, level */
+#define PC_GSI_INTX        12 /* INTA of PCI slot n: 12 + n % 4, level */
 #define PC_GSI_VIRTIO      16 /* slot n: 16 + n % 8, edge */
 #define PC_GSI_VIRTIO_PINS 8
 

@@ -15,8 +15,7 @@
 #include <inttypes.h>
 
 #define PAGE_SIZE     4096ULL
-#define ECAM_SIZE     0x10000000ULL /* 256 buses of 1 MiB */
-#define GPA_LIMIT     (1ULL << 52)  /* what x86-64 page tables can express */
+#define GPA_LIMIT     (1ULL << 52) /* what x86-64 page tables can express */
 #define FIRMWARE_SIZE (PC_HIGH_RAM_GPA - PC_IDENTITY_GPA)
 
 static void add(struct memmap *m, uint64_t gpa, uint64_t size, enum mem_type type)
@@ -40,7 +39,7 @@ static int check_size(uint64_t size, struct err *e)
     return 0;
 }
 
-int memmap_init(struct memmap *m, uint64_t size, bool ecam, struct err *e)
+int memmap_init(struct memmap *m, uint64_t size, bool pci, struct err *e)
 {
     int rc = check_size(size, e);
     if (rc < 0) {
@@ -55,12 +54,20 @@ int memmap_init(struct memmap *m, uint64_t size, bool ecam, struct err *e)
     if (m->low_size > PC_KERNEL_GPA) {
         add(m, PC_KERNEL_GPA, m->low_size - PC_KERNEL_GPA, MEM_RAM);
     }
-    if (ecam) {
-        add(m, PC_ECAM_GPA, ECAM_SIZE, MEM_RESERVED);
+    if (pci) {
+        add(m, PC_ECAM_GPA, PC_ECAM_SIZE, MEM_RESERVED);
     }
     add(m, PC_IDENTITY_GPA, FIRMWARE_SIZE, MEM_RESERVED);
     if (m->high_size > 0) {
         add(m, PC_HIGH_RAM_GPA, m->high_size, MEM_RAM);
     }
     return 0;
+}
+
+uint64_t memmap_pci_mem64(const struct memmap *m, unsigned gpa_bits)
+{
+    const uint64_t ram_end = PC_HIGH_RAM_GPA + m->high_size;
+    const uint64_t base = (ram_end + PC_PCI_MEM64_ALIGN - 1) & ~(PC_PCI_MEM64_ALIGN - 1);
+
+    return base + PC_PCI_MEM64_SIZE <= 1ULL << gpa_bits ? base : 0;
 }

@@ -23,10 +23,16 @@ struct memmap {
 };
 
 /*
- * size: bytes of RAM, a multiple of 4096. ecam: the machine has PCI, so its
- * configuration window is reserved (Linux distrusts MCFG otherwise).
+ * size: bytes of RAM, a multiple of 4096. pci: the machine has PCI, so its
+ * configuration space is reserved (Linux distrusts MCFG otherwise).
  * -EINVAL with what is wrong with size.
  */
-int memmap_init(struct memmap *m, uint64_t size, bool ecam, struct err *e);
+int memmap_init(struct memmap *m, uint64_t size, bool pci, struct err *e);
+
+/*
+ * Where the window for 64-bit BARs is, PC_PCI_MEM64_SIZE bytes above RAM; 0 if the guest's CPUs,
+ * which have gpa_bits bits of physical address, could not reach all of it.
+ */
+uint64_t memmap_pci_mem64(const struct memmap *m, unsigned gpa_bits);
 
 #endif

@@ -17,8 +17,9 @@
 #define SPEC_1_4     4
 #define ISA_IRQS     16
 #define ALL_CPUS     0xff
-/* Header, CPUs of 20 bytes, bus, IOAPIC, interrupts and two local ones of 8. */
-#define MAX_SIZE (POINTER_SIZE + HEADER_SIZE + MPTABLE_MAX_CPUS * 20 + (2 + ISA_IRQS + 2) * 8)
+/* Header, CPUs of 20 bytes; of 8: two buses, IOAPIC, interrupts, and two local ones. */
+#define MAX_SIZE                                                                                   \
+    (POINTER_SIZE + HEADER_SIZE + MPTABLE_MAX_CPUS * 20 + (2 + 1 + ISA_IRQS + PCI_SLOTS + 2) * 8)
 
 enum entry_type {
     ENTRY_CPU = 0,
@@ -34,13 +35,29 @@ enum interrupt_type {
     INTERRUPT_EXTINT = 3,
 };
 
-#define ISA_BUS 0
+/* Of interrupts; 0: as the bus has them, ISA's are edge-triggered. */
+#define ACTIVE_HIGH_LEVEL 0xd
 
-static void add_cpus(struct bytes *b, unsigned cpus)
+/* A table being written. The number of a PCI bus is its PCI number, so ISA comes after it. */
+struct mptable {
+    struct bytes bytes;
+    unsigned entries;
+    uint8_t isa_bus;
+    uint8_t ioapic_id;
+};
+
+static struct bytes *add_entry(struct mptable *t, enum entry_type type)
+{
+    t->entries++;
+    bytes_u8(&t->bytes, (uint8_t)type);
+    return &t->bytes;
+}
+
+static void add_cpus(struct mptable *t, unsigned cpus)
 {
     enum { APIC_VERSION = 0x14, ENABLED = 1, BOOT = 2, FAMILY_6 = 0x600, FPU_APIC = 0x201 };
     for (unsigned i = 0; i < cpus; i++) {
-        bytes_u8(b, ENTRY_CPU);
+        struct bytes *b = add_entry(t, ENTRY_CPU);
         bytes_u8(b, (uint8_t)i);
         bytes_u8(b, APIC_VERSION);
         bytes_u8(b, i == 0 ? ENABLED | BOOT : ENABLED);
@@ -50,40 +67,64 @@ static void add_cpus(struct bytes *b, unsigned cpus)
     }
 }
 
-static void add_bus_and_ioapic(struct bytes *b, uint8_t ioapic_id)
+static void add_bus(struct mptable *t, uint8_t id, const char name[6])
+{
+    struct bytes *b = add_entry(t, ENTRY_BUS);
+    bytes_u8(b, id);
+    bytes_put(b, name, 6);
+}
+
+static void add_ioapic(struct mptable *t)
 {
     enum { IOAPIC_VERSION = 0x11, ENABLED = 1 };
-    bytes_u8(b, ENTRY_BUS);
-    bytes_u8(b, ISA_BUS);
-    bytes_put(b, "ISA   ", 6);
-    bytes_u8(b, ENTRY_IOAPIC);
-    bytes_u8(b, ioapic_id);
+    struct bytes *b = add_entry(t, ENTRY_IOAPIC);
+    bytes_u8(b, t->ioapic_id);
     bytes_u8(b, IOAPIC_VERSION);
     bytes_u8(b, ENABLED);
     bytes_u32(b, PC_IOAPIC_GPA);
 }
 
-/* Trigger and polarity are those of the bus: ISA, edge and active high. */
-static void add_interrupt(struct bytes *b, enum entry_type entry, enum interrupt_type type,
-                          uint8_t irq, uint8_t apic_id, uint8_t pin)
+static void add_io_interrupt(struct mptable *t, uint16_t flags, uint8_t bus, uint8_t irq,
+                             uint8_t pin)
 {
-    bytes_u8(b, (uint8_t)entry);
-    bytes_u8(b, (uint8_t)type);
-    bytes_u16(b, 0);
-    bytes_u8(b, ISA_BUS);
+    struct bytes *b = add_entry(t, ENTRY_INTERRUPT);
+    bytes_u8(b, INTERRUPT_INT);
+    bytes_u16(b, flags);
+    bytes_u8(b, bus);
     bytes_u8(b, irq);
-    bytes_u8(b, apic_id);
+    bytes_u8(b, t->ioapic_id);
     bytes_u8(b, pin);
 }
 
-/* KVM routes ISA irq n to IOAPIC pin n. */
-static void add_interrupts(struct bytes *b, uint8_t ioapic_id)
+static void add_local_interrupt(struct mptable *t, enum interrupt_type type, uint8_t lint)
 {
+    struct bytes *b = add_entry(t, ENTRY_LOCAL_INTERRUPT);
+    bytes_u8(b, (uint8_t)type);
+    bytes_u16(b, 0);
+    bytes_u8(b, t->isa_bus);
+    bytes_u8(b, 0);
+    bytes_u8(b, ALL_CPUS);
+    bytes_u8(b, lint);
+}
+
+/* KVM routes ISA irq n to IOAPIC pin n; what PCI uses is no ISA irq. */
+static void add_interrupts(struct mptable *t, const struct pc_inventory *has)
+{
+    enum { PCI_BUS = 0, INTA = 0 };
+    const uint32_t level = pc_level_irqs(has);
     for (uint8_t irq = 0; irq < ISA_IRQS; irq++) {
-        add_interrupt(b, ENTRY_INTERRUPT, INTERRUPT_INT, irq, ioapic_id, irq);
+        const bool pci = has->pci && irq >= PC_GSI_INTX && irq < PC_GSI_INTX + PCI_PINS;
+        if (!pci) {
+            add_io_interrupt(t, level >> irq & 1 ? ACTIVE_HIGH_LEVEL : 0, t->isa_bus, irq, irq);
+        }
     }
-    add_interrupt(b, ENTRY_LOCAL_INTERRUPT, INTERRUPT_EXTINT, 0, ALL_CPUS, 0);
-    add_interrupt(b, ENTRY_LOCAL_INTERRUPT, INTERRUPT_NMI, 0, ALL_CPUS, 1);
+    for (unsigned i = 0; i < has->intx_count; i++) {
+        const struct pc_intx *x = &has->intx[i];
+        add_io_interrupt(t, ACTIVE_HIGH_LEVEL, PCI_BUS, (uint8_t)(x->slot << 2 | INTA),
+                         (uint8_t)x->gsi);
+    }
+    add_local_interrupt(t, INTERRUPT_EXTINT, 0);
+    add_local_interrupt(t, INTERRUPT_NMI, 1);
 }
 
 static void fill_pointer(uint8_t *p)
@@ -95,35 +136,42 @@ static void fill_pointer(uint8_t *p)
     p[10] = bytes_checksum(p, POINTER_SIZE);
 }
 
-static void fill_header(uint8_t *p, size_t length, unsigned cpus)
+static void fill_header(uint8_t *p, size_t length, unsigned entries)
 {
     memcpy(p, "PCMP", 4);
     put_le16(p + 4, (uint16_t)length);
     p[6] = SPEC_1_4;
     memcpy(p + 8, "VMM     pc          ", 20); /* OEM id, product id */
-    put_le16(p + 34, (uint16_t)(cpus + 2 + ISA_IRQS + 2));
+    put_le16(p + 34, (uint16_t)entries);
     put_le32(p + 36, PC_LAPIC_GPA);
     p[7] = bytes_checksum(p, length);
 }
 
-int mptable_install(struct aspace *mem, unsigned cpus, struct err *e)
+int mptable_install(struct aspace *mem, const struct pc_inventory *has, struct err *e)
 {
-    if (cpus > MPTABLE_MAX_CPUS) {
-        int rc = err_set(e, EINVAL, "%u CPUs are too many without ACPI, %d is the most", cpus,
+    if (has->cpus > MPTABLE_MAX_CPUS) {
+        int rc = err_set(e, EINVAL, "%u CPUs are too many without ACPI, %d is the most", has->cpus,
                          MPTABLE_MAX_CPUS);
         err_hint(e, "leave acpi=off out");
         return rc;
     }
     uint8_t room[MAX_SIZE];
-    struct bytes b = {.data = room, .cap = sizeof(room)};
-    const uint8_t ioapic_id = (uint8_t)cpus; /* the first id no CPU has */
-    bytes_zero(&b, POINTER_SIZE + HEADER_SIZE);
-    add_cpus(&b, cpus);
-    add_bus_and_ioapic(&b, ioapic_id);
-    add_interrupts(&b, ioapic_id);
+    struct mptable t = {
+        .bytes = {.data = room, .cap = sizeof(room)},
+        .isa_bus = has->pci ? 1 : 0,
+        .ioapic_id = (uint8_t)has->cpus, /* the first id no CPU has */
+    };
+    bytes_zero(&t.bytes, POINTER_SIZE + HEADER_SIZE);
+    add_cpus(&t, has->cpus);
+    if (has->pci) {
+        add_bus(&t, 0, "PCI   ");
+    }
+    add_bus(&t, t.isa_bus, "ISA   ");
+    add_ioapic(&t);
+    add_interrupts(&t, has);
     fill_pointer(room);
-    fill_header(room + POINTER_SIZE, b.len - POINTER_SIZE, cpus);
-    int rc = dma_write(mem, PC_MPTABLE_GPA, room, b.len);
+    fill_header(room + POINTER_SIZE, t.bytes.len - POINTER_SIZE, t.entries);
+    int rc = dma_write(mem, PC_MPTABLE_GPA, room, t.bytes.len);
     if (rc < 0) {
         return err_set(e, -rc, "no guest memory at 0x%llx for the MP table", PC_MPTABLE_GPA);
     }
@@ -132,8 +180,8 @@ int mptable_install(struct aspace *mem, unsigned cpus, struct err *e)
 
 unsigned mptable_virtio_irq(unsigned slot)
 {
-    /* Not 0 timer, 1 keyboard, 2 cascade, 3 and 4 serial, 8 clock, 13 coprocessor. */
-    static const uint8_t irqs[] = {5, 6, 7, 9, 10, 11, 12, 14, 15};
+    /* Edges, so not those that PCI (12 to 15) and platform devices (5, 6, 10, 11) may have. */
+    static const uint8_t irqs[] = {7, 9};
     return irqs[slot % sizeof(irqs)];
 }
 

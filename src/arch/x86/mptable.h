@@ -7,6 +7,7 @@
 #ifndef ARCH_X86_MPTABLE_H
 #define ARCH_X86_MPTABLE_H
 
+#include "src/arch/x86/inventory.h"
 #include "src/base/err.h"
 #include "src/mem/aspace.h"
 
@@ -16,10 +17,10 @@
 #define MPTABLE_MAX_CPUS 254
 
 /*
- * Write the table for CPUs with APIC ids 0 .. cpus - 1 to PC_MPTABLE_GPA.
- * -EINVAL: more than MPTABLE_MAX_CPUS.
+ * Write the table to PC_MPTABLE_GPA: CPUs, buses and interrupts. -EINVAL: more than
+ * MPTABLE_MAX_CPUS CPUs.
  */
-int mptable_install(struct aspace *mem, unsigned cpus, struct err *e);
+int mptable_install(struct aspace *mem, const struct pc_inventory *has, struct err *e);
 
 /*
  * The interrupt of a virtio-mmio slot: without ACPI Linux knows the ISA
@@ -28,7 +29,7 @@ int mptable_install(struct aspace *mem, unsigned cpus, struct err *e);
 unsigned mptable_virtio_irq(unsigned slot);
 
 /*
- * The kernel parameter for a slot, "virtio_mmio.device=512@0xfeb00000:5", in
+ * The kernel parameter for a slot, "virtio_mmio.device=512@0xfeb00000:7", in
  * buf of VIRTIO_PARAM_SIZE bytes.
  */
 #define VIRTIO_PARAM_SIZE 64
