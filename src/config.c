@@ -116,44 +116,6 @@ static int set_device(struct config *c, const char *value, struct err *e)
     return list_add(&c->devices, value, e);
 }
 
-static int set_machine_prop(struct config *c, const struct opt *o, struct err *e)
-{
-    if (strcmp(o->key, "acpi") != 0) {
-        err_set(e, EINVAL, "machine pc has no property '%s'", o->key);
-        err_hint(e, "it has: acpi=on|off");
-        return -EINVAL;
-    }
-    if (opt_bool(o->value ? o->value : "", &c->acpi, e) < 0) {
-        err_prefix(e, "acpi");
-        return -EINVAL;
-    }
-    return 0;
-}
-
-static int set_machine(struct config *c, const char *value, struct err *e)
-{
-    struct opt_list list;
-    int ret;
-
-    if (strcmp(value, "help") == 0) {
-        c->action = ACTION_LIST_MACHINES;
-        return 0;
-    }
-    ret = opt_list_parse(&list, value, e);
-    if (ret < 0) {
-        return ret;
-    }
-    if (strcmp(list.name, "pc") != 0) {
-        ret = err_set(e, EINVAL, "no machine is called '%s'", list.name);
-        err_hint(e, "this build has: pc");
-    }
-    for (size_t i = 0; i < list.count && ret == 0; i++) {
-        ret = set_machine_prop(c, &list.opts[i], e);
-    }
-    opt_list_free(&list);
-    return ret;
-}
-
 static int set_console(struct config *c, const char *value, struct err *e)
 {
     return set_once(&c->console, value, "console", e);
@@ -203,20 +165,30 @@ static int set_dump_acpi(struct config *c, const char *value, struct err *e)
     return set_once(&c->dump_acpi, value, "dump-acpi", e);
 }
 
+/* "TOPIC" or "TOPIC,at=end". */
 static int set_info(struct config *c, const char *value, struct err *e)
 {
     static const char *const topics[] = {"mtree", "flatview", "qtree", "irq"};
     const size_t count = sizeof(topics) / sizeof(topics[0]);
+    const size_t len = strcspn(value, ",");
     const char *nearest;
+    char topic[64];
 
+    if (value[len] != '\0' && strcmp(value + len, ",at=end") != 0) {
+        err_set(e, EINVAL, "'%s' is no time to print the topic", value + len + 1);
+        err_hint(e, "at=end, when the guest has ended; or nothing, without running it");
+        return -EINVAL;
+    }
+    snprintf(topic, sizeof(topic), "%.*s", (int)len, value);
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(value, topics[i]) == 0) {
-            c->action = ACTION_DESCRIBE;
-            return set_once(&c->info, value, "info", e);
+        if (strcmp(topic, topics[i]) == 0) {
+            c->info_at_end = value[len] != '\0';
+            c->action = c->info_at_end ? c->action : ACTION_DESCRIBE;
+            return set_once(&c->info, topics[i], "info", e);
         }
     }
-    nearest = opt_nearest(value, topics, count);
-    err_set(e, EINVAL, "no topic is called '%s'", value);
+    nearest = opt_nearest(topic, topics, count);
+    err_set(e, EINVAL, "no topic is called '%s'", topic);
     err_hint(e, nearest ? "did you mean %s?" : "topics: mtree, flatview, qtree, irq", nearest);
     return -EINVAL;
 }
@@ -257,13 +229,14 @@ static const struct option_row rows[] = {
      set_cpu},
     {"device", "NAME[,PROP=VALUE]", "add a device; 'help' lists, 'NAME,help' describes",
      set_device},
-    {"machine", "NAME[,PROP=VALUE]", "machine type; 'help' lists (pc)", set_machine},
+    {"machine", "NAME[,PROP=VALUE]", "machine type; 'help' lists (pc)", config_set_machine},
     {"console", "stdio|null|file:PATH|pty|unix:PATH", "where COM1 goes (stdio)", set_console},
     {"trace", "PATTERN[,...]", "print events whose names match; 'help' lists", set_trace},
     {"trace-file", "PATH", "events to a file; .json for Perfetto", set_trace_file},
     {"timeout", "SECONDS", "stop with status 124 after that time", set_timeout},
     {"no-reboot", NULL, "a guest reboot ends vmm with status 0", set_no_reboot},
-    {"info", "mtree|flatview|qtree|irq", "describe the machine and exit", set_info},
+    {"info", "mtree|flatview|qtree|irq[,at=end]",
+     "describe the machine and exit; at=end: on stderr when the guest has ended", set_info},
     {"dump-acpi", "DIR", "write the guest's ACPI tables and exit", set_dump_acpi},
     {"doctor", NULL, "say what this host's KVM can do, and exit", set_doctor},
     {"help", NULL, "this text", set_help},
@@ -296,6 +269,12 @@ static int check_combination(const struct config *c, struct err *e)
     if (c->trace_file != NULL && c->trace == NULL) {
         err_set(e, EINVAL, "--trace-file without --trace records nothing");
         err_hint(e, "add --trace '*', or a pattern from --trace help");
+        return -EINVAL;
+    }
+    if (c->action == ACTION_DESCRIBE && c->info_at_end) {
+        err_set(e, EINVAL, "--info %s,at=end needs a run, and --dump-acpi ends without one",
+                c->info);
+        err_hint(e, "give one of the two");
         return -EINVAL;
     }
     if (c->action == ACTION_RUN && c->kernel == NULL) {
@@ -343,7 +322,7 @@ int config_parse(struct config *c, int argc, char **argv, struct err *e)
     struct option longs[ROW_COUNT + 1] = {0};
     int ret;
 
-    *c = (struct config){.memory = MEMORY_DEFAULT, .cpus = 1, .acpi = true};
+    *c = (struct config){.memory = MEMORY_DEFAULT, .cpus = 1, .acpi = true, .pci = true};
     for (size_t i = 0; i < ROW_COUNT; i++) {
         longs[i].name = rows[i].name;
         longs[i].has_arg = rows[i].arg ? required_argument : no_argument;
@@ -387,12 +366,5 @@ void config_help(FILE *out)
           "debug-exit; 2 usage error; 77 this host cannot run guests; 124 --timeout ran out;\n"
           "125 vmm could not set up or run; 126 the guest crashed; 127 the guest's kernel\n"
           "panicked; 130 interrupted.\n",
-          out);
-}
-
-void config_machine_help(FILE *out)
-{
-    fputs("pc    x86-64: virtio-mmio, COM1, RTC, PIT, IOAPIC, ACPI\n"
-          "      acpi=on|off  ACPI tables, or an MP table and virtio_mmio.device= (on)\n",
           out);
 }

@@ -47,6 +47,7 @@ struct config {
     unsigned cpus;
     const char *cpu; /* host[,-feature]... */
     bool acpi;       /* --machine pc,acpi= */
+    bool pci;        /* --machine pc,pci= */
     const char *console;
     const char *trace;
     const char *trace_file;
@@ -54,11 +55,15 @@ struct config {
     bool no_reboot;
     const char *dump_acpi;
     const char *info;
+    bool info_at_end; /* not ACTION_DESCRIBE: run, and print info when the guest has ended */
 };
 
 /* 0, or -EINVAL / -ENOMEM with e set (status EXIT_USAGE). Free with config_free() in any case. */
 int config_parse(struct config *c, int argc, char **argv, struct err *e);
 void config_free(struct config *c);
+
+/* The value of --machine; -EINVAL with e set. For config_parse(). */
+int config_set_machine(struct config *c, const char *value, struct err *e);
 
 /* The texts of --help and --machine help. */
 void config_help(FILE *out);

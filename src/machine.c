@@ -219,7 +219,10 @@ static int add_devices(struct machine *m, struct err *e)
 {
     int ret = board_add_devices(m, e);
 
-    return ret == 0 ? add_user_devices(m, e) : ret;
+    if (ret == 0) {
+        ret = add_user_devices(m, e);
+    }
+    return ret == 0 ? board_assign(m, e) : ret;
 }
 
 static int machine_build(struct machine *m, struct err *e)

@@ -93,6 +93,9 @@ static int restart(struct machine *m, struct err *e)
     }
     ret = irqchip_reset(&m->vm->chip, e);
     if (ret == 0) {
+        ret = board_assign(m, e);
+    }
+    if (ret == 0) {
         ret = board_load(m, &entry, e);
     }
     if (ret == 0) {
@@ -226,6 +229,9 @@ int machine_run(struct machine *m)
     chardev_flush(m->console);
     chardev_restore_terminal(); /* what follows has lines of its own */
     explain_end(m);
+    if (m->config->info_at_end) {
+        machine_info(m, m->config->info, stderr); /* stdout is the guest's */
+    }
     status = vm->run.status;
     timer_cancel(&vm->run.timeout);
     unwatch_signals(m);

@@ -18,8 +18,12 @@ void board_free(struct machine *m);
 /* Make the built-in devices and the disks of the configuration. */
 int board_add_devices(struct machine *m, struct err *e);
 
-/* Give a device that is not yet realized its place (address, interrupt) if the user gave none. */
+/* Give a device that is not yet realized its place: bus, address, interrupt. */
 int board_place(struct machine *m, struct device *d, struct err *e);
+
+/* What firmware would do to devices: give those on PCI their addresses. When all are there, and
+ * again after each machine reset. */
+int board_assign(struct machine *m, struct err *e);
 
 /* Put tables, kernel and initrds into RAM. Again after each machine reset. */
 int board_load(struct machine *m, struct boot_entry *entry, struct err *e);

@@ -12,13 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const struct acpi_virtio slots[] = {
-    {.slot = 0, .gpa = 0xfeb00000, .gsi = 16},
-    {.slot = 23, .gpa = 0xfeb02e00, .gsi = 23},
-};
-static struct acpi_config config = {
+static struct pc_inventory has = {
     .cpus = 2,
-    .virtio = slots,
+    .virtio = {{.slot = 0, .gpa = 0xfeb00000, .gsi = 16},
+               {.slot = 23, .gpa = 0xfeb02e00, .gsi = 23}},
     .virtio_count = 2,
     .com1 = true,
     .rtc = true,
@@ -31,7 +28,7 @@ static uint64_t rsdp;
 static void build(void)
 {
     struct err e = ERR_INIT;
-    cr_assert_eq(acpi_build(&tables, &config, &e), 0, "%s", e.what);
+    cr_assert_eq(acpi_build(&tables, &has, &e), 0, "%s", e.what);
     cr_assert_eq(acpi_install(&tables, m.mem, &rsdp, &e), 0, "%s", e.what);
 }
 
@@ -129,7 +126,7 @@ Test(acpi, fadt)
 
 Test(acpi, no_rtc)
 {
-    config.rtc = false;
+    has.rtc = false;
     build();
     cr_expect(get_le16(find("FACP") + 109) & 0x20);
     cr_expect_eq(find("FACP")[108], 0);
@@ -176,7 +173,7 @@ Test(acpi, madt)
 Test(acpi, many_cpus_have_x2apic_ids)
 {
     const uint8_t *entry = NULL;
-    config.cpus = 300;
+    has.cpus = 300;
     build();
     cr_expect_eq(madt_entries(0, &entry), 255);
     cr_expect_eq(entry[3], 254);
@@ -189,11 +186,11 @@ Test(acpi, many_cpus_have_x2apic_ids)
 Test(acpi, all_of_kvms_cpus_fit_and_more_are_refused)
 {
     struct err e = ERR_INIT;
-    config.cpus = 4096;
+    has.cpus = 4096;
     build();
     acpi_free(&tables);
-    config.cpus = 100000;
-    cr_expect_eq(acpi_build(&tables, &config, &e), -E2BIG);
+    has.cpus = 100000;
+    cr_expect_eq(acpi_build(&tables, &has, &e), -E2BIG);
     cr_expect(strstr(e.what, "100000 CPUs") != NULL);
 }
 
@@ -206,7 +203,7 @@ Test(acpi, devices_are_there_only_if_the_machine_has_them)
     cr_expect_eq(occurrences(find_dsdt(), "QEMU0001"), 1);
     cr_expect_eq(occurrences(find_dsdt(), "COM1"), 1);
     acpi_free(&tables);
-    config = (struct acpi_config){.cpus = 1};
+    has = (struct pc_inventory){.cpus = 1};
     build();
     cr_expect_eq(occurrences(find_dsdt(), "LNRO0005"), 0);
     cr_expect_eq(occurrences(find_dsdt(), "QEMU0001"), 0);

@@ -11,6 +11,7 @@
 #include "src/boot/cmdline.h"
 #include "src/mem/dma.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -33,6 +34,15 @@ static int map_ram(struct machine *m, struct board *b)
     return ret;
 }
 
+/* The guest's CPUs address as much as the host's. */
+static unsigned gpa_bits(void)
+{
+    enum { LEAST = 36 };
+    unsigned eax, ebx, ecx, edx;
+
+    return __get_cpuid(0x80000008U, &eax, &ebx, &ecx, &edx) ? eax & 0x3f : LEAST;
+}
+
 int board_new(struct machine *m, struct err *e)
 {
     struct board *b = calloc(1, sizeof(*b));
@@ -41,7 +51,7 @@ int board_new(struct machine *m, struct err *e)
     if (b == NULL) {
         return err_set(e, ENOMEM, "cannot set up the machine: out of memory");
     }
-    ret = memmap_init(&b->map, m->ram.size, false, e);
+    ret = memmap_init(&b->map, m->ram.size, m->config->pci, e);
     if (ret < 0) {
         free(b);
         return ret;
@@ -51,6 +61,8 @@ int board_new(struct machine *m, struct err *e)
         .com1 = true,
         .rtc = true,
         .pvpanic = true,
+        .pci = m->config->pci,
+        .pci_mem64 = m->config->pci ? memmap_pci_mem64(&b->map, gpa_bits()) : 0,
     };
     m->board = b;
     m->env.low_ram = b->map.low_size;

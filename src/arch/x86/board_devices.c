@@ -4,6 +4,7 @@
  *
  * Locking: main thread, while no vCPU runs.
  */
+#include "devices/pci.h"
 #include "devices/platform.h"
 #include "src/arch/x86/mptable.h"
 #include "src/arch/x86/pc.h"
@@ -32,6 +33,29 @@ static int add_disk(struct machine *m, const char *text, struct err *e)
     return ret;
 }
 
+/* The ports are there without a bridge too: one of them resets the machine. */
+static int add_pci(struct machine *m, struct err *e)
+{
+    struct board *b = m->board;
+    struct device *ports = machine_add_device(m, "pci-ports", NULL, e);
+    char text[256];
+
+    if (ports == NULL || !m->config->pci) {
+        return ports != NULL ? 0 : -EINVAL;
+    }
+    snprintf(text, sizeof(text),
+             "pci-host,ecam=%llu,io=%u,io_size=%u,mem32=%llu,mem32_size=%llu,mem64=%" PRIu64
+             ",mem64_size=%llu,gsi=%u",
+             PC_ECAM_GPA, PC_PCI_IO_BASE, PC_PCI_IO_SIZE, PC_PCI_MEM32_GPA, PC_PCI_MEM32_SIZE,
+             b->has.pci_mem64, b->has.pci_mem64 != 0 ? PC_PCI_MEM64_SIZE : 0, PC_GSI_INTX);
+    b->pci_host = machine_add_device(m, text, NULL, e);
+    if (b->pci_host == NULL) {
+        return -EINVAL;
+    }
+    pci_ports_connect(ports, b->pci_host);
+    return 0;
+}
+
 int board_add_devices(struct machine *m, struct err *e)
 {
     static const char *const built_in[] = {"uart16550", "rtc-cmos", "i8042",
@@ -42,6 +66,9 @@ int board_add_devices(struct machine *m, struct err *e)
         if (machine_add_device(m, built_in[i], NULL, e) == NULL) {
             ret = -EINVAL;
         }
+    }
+    if (ret == 0) {
+        ret = add_pci(m, e);
     }
     for (size_t i = 0; i < m->config->disks.count && ret == 0; i++) {
         ret = add_disk(m, m->config->disks.items[i], e);
@@ -86,12 +113,31 @@ static int place_virtio(struct machine *m, struct device *d, struct err *e)
 
 /* --- devices of a bus --------------------------------------------------------- */
 
-static int refuse(struct device *d, const char *why, const char *hint, struct err *e)
+static int refuse(const struct device *d, const char *why, const char *hint, struct err *e)
 {
-    err_set(e, EINVAL, "device '%s' %s", d->cls->name, why);
+    int ret = err_set(e, EINVAL, "device '%s' %s", d->cls->name, why);
     err_hint(e, "%s", hint);
     err_status(e, EXIT_USAGE);
-    return -EINVAL;
+    return ret;
+}
+
+static int plug_pci(struct machine *m, struct device *d, struct err *e)
+{
+    struct board *b = m->board;
+    int ret, gsi;
+
+    if (b->pci_host == NULL) {
+        return refuse(d, "is a PCI device and this machine has no PCI (pci=off)",
+                      d->cls->compatible != NULL ? "bus=mmio puts it into the memory map"
+                                                 : "leave pci=off out",
+                      e);
+    }
+    ret = pci_plug(b->pci_host, d, e);
+    gsi = ret == 0 ? pci_intx_gsi(d) : -1;
+    if (gsi >= 0) {
+        b->has.intx[b->has.intx_count++] = (struct pc_intx){pci_slot(d), (uint32_t)gsi};
+    }
+    return ret;
 }
 
 static int plug_platform(struct machine *m, struct device *d, struct err *e)
@@ -101,16 +147,13 @@ static int plug_platform(struct machine *m, struct device *d, struct err *e)
     const unsigned slot = has->platform_count;
     struct pc_platform *p;
 
-    if (d->cls->compatible == NULL) {
-        return refuse(d, "is no platform device", "bus=pci takes it", e);
-    }
     if (d->place.addr != 0) {
-        return refuse(d, "has addr=, a slot on the PCI bus, but is not on that bus",
-                      "leave addr= out, or take bus=pci if the device has it", e);
+        return refuse(d, "has addr=, which is a PCI slot, and is in the memory map (mmio)",
+                      "leave addr= out: the machine chooses the address", e);
     }
     if (slot == PC_PLATFORM_SLOTS) {
-        return refuse(d, "finds all slots for platform devices taken",
-                      "this machine has 8; bus=pci has more", e);
+        return refuse(d, "finds no place, all those for platform devices are taken",
+                      "give the guest fewer, or some with bus=pci", e);
     }
     assert(d->cls->blocks[0].size <= PC_PLATFORM_STRIDE);
     p = &has->platform[slot];
@@ -122,10 +165,41 @@ static int plug_platform(struct machine *m, struct device *d, struct err *e)
     return platform_plug(d, p->gpa, p->gsi, e);
 }
 
+/* On the bus the user names, else on PCI if the class can be there. */
+static int plug(struct machine *m, struct device *d, struct err *e)
+{
+    const bool pci = d->cls->pci != NULL, platform = d->cls->compatible != NULL;
+    const char *bus = d->place.bus;
+
+    if (bus == NULL) {
+        bus = pci ? "pci" : "mmio";
+    }
+    if (pci && strcmp(bus, "pci") == 0) {
+        return plug_pci(m, d, e);
+    }
+    if (platform && strcmp(bus, "mmio") == 0) {
+        return plug_platform(m, d, e);
+    }
+    char why[64];
+    snprintf(why, sizeof(why), "is not for a bus '%.20s'", bus);
+    return refuse(d, why,
+                  pci && platform ? "bus=pci or bus=mmio"
+                  : pci           ? "bus=pci"
+                                  : "bus=mmio",
+                  e);
+}
+
 int board_place(struct machine *m, struct device *d, struct err *e)
 {
     if (d->cls->virtio) {
         return place_virtio(m, d, e);
     }
-    return d->cls->compatible != NULL ? plug_platform(m, d, e) : 0;
+    return d->cls->pci != NULL || d->cls->compatible != NULL ? plug(m, d, e) : 0;
+}
+
+int board_assign(struct machine *m, struct err *e)
+{
+    struct device *host = m->board->pci_host;
+
+    return host != NULL ? pci_assign(host, e) : 0;
 }

@@ -14,9 +14,10 @@
 
 struct board {
     struct memmap map;
-    struct region ram;      /* all of it; shown through the two aliases */
-    struct region ram_low;  /* below 4 GiB */
-    struct region ram_high; /* from 4 GiB on */
+    struct region ram;       /* all of it; shown through the two aliases */
+    struct region ram_low;   /* below 4 GiB */
+    struct region ram_high;  /* from 4 GiB on */
+    struct device *pci_host; /* NULL: no PCI */
     struct pc_inventory has;
     char *append;  /* --append, joined */
     char *cmdline; /* the same with what a Linux guest needs besides */
