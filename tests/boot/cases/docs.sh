@@ -1,0 +1,9 @@
+# What the documentation shows.
+
+# shellcheck shell=bash
+
+case_worked_device() {
+    command -v patch >/dev/null || skip "there is no patch program (Debian: patch)"
+    BUILD=$BUILD run "$top/tests/boot/worked-device" "$PWD/tree"
+    expect_status 0
+}
