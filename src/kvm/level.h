@@ -16,8 +16,9 @@
  *
  * The one difference a guest can see: a line that rises and falls before the
  * guest took the interrupt (masked at the IOAPIC, or polled instead) stays asserted
- * until the next end of interrupt. The guest gets one interrupt for which no
- * device has a reason, as shared lines may have anyway.
+ * until the next end of interrupt; so does one that the main loop raises again just
+ * while the guest acknowledges. The guest gets an interrupt for which no device
+ * has a reason, as shared lines may have anyway.
  *
  * At a machine reset the devices fall and the interrupt controllers forget what was
  * asserted; KVM may still have the line high, which the next rise and end of
