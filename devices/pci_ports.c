@@ -4,7 +4,8 @@
  * 0xcf8 takes an address, as 4 bytes only: bit 31 enable, 23:16 bus, 15:11 slot,
  * 10:8 function, 7:2 register; 0xcfc to 0xcff are the 4 bytes of that register.
  * 0xcf9 as one byte is another register (Intel PIIX3 and later): bit 2 going high
- * resets, bit 1 makes that a full reset.
+ * resets, bit 1 makes that a full reset. The other single bytes do nothing: with
+ * them systems look for configuration mechanism #2, which this machine is without.
  *
  * Each access to the data follows a write of the address. So these writes are
  * posted during a run of them, and one configuration access is one exit.
@@ -37,11 +38,6 @@ void pci_ports_connect(struct device *ports, struct device *host)
     DEVICE_STATE(struct pci_ports, ports)->host = DEVICE_STATE(struct pci_host, host);
 }
 
-static void count_narrow(struct device *d, uint32_t offset)
-{
-    guest_error(&d->guest_errors, "%s: a 1-byte access to the PCI address at +%u", d->id, offset);
-}
-
 static uint64_t address_read(struct device *d, uint32_t offset, unsigned size)
 {
     struct pci_ports *p = DEVICE_STATE(struct pci_ports, d);
@@ -49,11 +45,7 @@ static uint64_t address_read(struct device *d, uint32_t offset, unsigned size)
     if (size == 4) {
         return p->address;
     }
-    if (offset == RST_OFFSET) {
-        return p->reset_control;
-    }
-    count_narrow(d, offset);
-    return UINT8_MAX;
+    return offset == RST_OFFSET ? p->reset_control : UINT8_MAX;
 }
 
 static void reset_control_write(struct pci_ports *p, uint8_t value)
@@ -75,8 +67,6 @@ static void address_write(struct device *d, uint32_t offset, uint64_t value, uns
         posted_count(&p->posted);
     } else if (offset == RST_OFFSET) {
         reset_control_write(p, (uint8_t)value);
-    } else {
-        count_narrow(d, offset);
     }
 }
 
