@@ -54,6 +54,10 @@ extern const struct device_class pci_probe_class;
 #define PROBE_RAISE        8
 #define PROBE_LOWER        12
 
+/* What the specification says of byte reg of the probe's configuration space: its value after
+ * reset, and the bits a guest can change. */
+void pci_probe_oracle(unsigned reg, uint8_t *value, uint8_t *writable);
+
 /* How often the class's reset ran. */
 unsigned pci_probe_resets(const struct device *d);
 

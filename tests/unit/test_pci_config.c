@@ -33,56 +33,11 @@ static void set_config(unsigned reg, uint32_t value, unsigned size)
     fake_config_write(&p, 3, reg, value, size);
 }
 
-/* What the specification says of the probe, byte for byte; what is not listed is 0 and read-only.
- */
-static const struct {
-    uint8_t reg, value, writable;
-} oracle[] = {
-    {0x00, 0x34, 0x00}, {0x01, 0x12, 0x00}, /* vendor */
-    {0x02, 0x78, 0x00}, {0x03, 0x56, 0x00}, /* device */
-    {0x04, 0x00, 0x47}, {0x05, 0x00, 0x05}, /* command */
-    {0x06, 0x10, 0x00},                     /* status: capabilities */
-    {0x08, 0x10, 0x00}, {0x0a, 0xff, 0x00}, /* revision; class ff00, byte 0x0b is 0 */
-    {0x0c, 0x00, 0xff}, {0x0d, 0x00, 0xff}, /* cache line, latency */
-    {0x11, 0x00, 0xf0}, {0x12, 0x00, 0xff}, /* BAR 0: 4 KiB */
-    {0x13, 0x00, 0xff},                     /* */
-    {0x14, 0x01, 0xe0}, {0x15, 0x00, 0xff}, /* BAR 1: 32 ports */
-    {0x16, 0x00, 0xff}, {0x17, 0x00, 0xff}, /* */
-    {0x18, 0x0c, 0x00}, {0x1a, 0x00, 0xff}, /* BARs 2 and 3: 64 KiB, 64 bits, prefetchable */
-    {0x1b, 0x00, 0xff}, {0x1c, 0x00, 0xff}, /* */
-    {0x1d, 0x00, 0xff}, {0x1e, 0x00, 0xff}, /* */
-    {0x1f, 0x00, 0xff},                     /* */
-    {0x2c, 0xf4, 0x00}, {0x2d, 0x1a, 0x00}, /* subsystem */
-    {0x2e, 0x00, 0x00}, {0x2f, 0x11, 0x00}, /* */
-    {0x34, 0x40, 0x00},                     /* first capability */
-    {0x3c, 0x00, 0xff}, {0x3d, 0x01, 0x00}, /* interrupt line, pin */
-    {0x40, 0x05, 0x00}, {0x41, 0x50, 0x00}, /* MSI */
-    {0x42, 0x80, 0x01},                     /* 64 bits; enable */
-    {0x44, 0x00, 0xfc}, {0x45, 0x00, 0xff}, /* address */
-    {0x46, 0x00, 0xff}, {0x47, 0x00, 0xff}, /* */
-    {0x48, 0x00, 0xff}, {0x49, 0x00, 0xff}, /* */
-    {0x4a, 0x00, 0xff}, {0x4b, 0x00, 0xff}, /* */
-    {0x4c, 0x00, 0xff}, {0x4d, 0x00, 0xff}, /* data */
-    {0x50, 0x13, 0x00}, {0x52, 0x06, 0x00}, /* Advanced Features, 6 bytes */
-    {0x53, 0x03, 0x00},                     /* TP, FLR */
-};
-
-static void expect(unsigned reg, uint8_t *value, uint8_t *writable)
-{
-    *value = *writable = 0;
-    for (size_t i = 0; i < ARRAY_LEN(oracle); i++) {
-        if (oracle[i].reg == reg) {
-            *value = oracle[i].value;
-            *writable = oracle[i].writable;
-        }
-    }
-}
-
 Test(pci_config, each_byte_holds_and_takes_what_the_specification_says)
 {
     for (unsigned reg = 0; reg < 256; reg++) {
         uint8_t value, writable;
-        expect(reg, &value, &writable);
+        pci_probe_oracle(reg, &value, &writable);
         cr_expect_eq(config(reg, 1), value, "byte 0x%02x is 0x%02x", reg, config(reg, 1));
         set_config(reg, (uint8_t)~value, 1);
         cr_expect_eq(config(reg, 1) ^ value, writable, "byte 0x%02x: bits 0x%02x change", reg,
@@ -178,7 +133,7 @@ static void expect_reset(void)
     cr_expect(!p.m.irqs.level[FIXTURE_GSI + 3]);
     for (unsigned reg = 0; reg < 256; reg++) {
         uint8_t value, writable;
-        expect(reg, &value, &writable);
+        pci_probe_oracle(reg, &value, &writable);
         cr_expect_eq(config(reg, 1), value, "byte 0x%02x", reg);
     }
     cr_expect_eq(fake_read(p.m.mem, 0xc0000000, 4), 0xffffffff, "it decodes nothing");
