@@ -192,6 +192,7 @@ Test(edu_dma, reset_ends_a_transfer_without_copy_or_interrupt)
     memory_is(0x1000, 16, 0);
     cr_expect_eq(slot->raises, 0);
     cr_expect_eq(get(IRQ_STATUS), 0);
+    cr_expect_eq(errors(), 0);
 }
 
 Test(edu_dma, a_transfer_after_a_reset_has_its_own_100_ms)
