@@ -40,6 +40,49 @@ publish()
     fi
 }
 
+# download_packages FOLDER CHOOSE: download the Debian packages that the function CHOOSE names into FOLDER.
+# CHOOSE gets the options for apt as arguments and prints names, none when the package lists have
+# them not. The host's lists come first, then, where they are missing or too old, lists of our own
+# in FOLDER: we may not be root. What apt said is shown on failure.
+download_packages()
+{
+    download_folder=$1 download_choose=$2
+    download_lists=$download_folder/.apt
+    mkdir -p "$download_lists/lists/partial" "$download_lists/archives/partial"
+    download_chosen -o APT::Sandbox::User=root ||
+        download_with_new_lists -o APT::Sandbox::User=root -o "Dir::State::Lists=$download_lists/lists" \
+            -o "Dir::Cache=$download_lists" || {
+        cat "$download_lists/log" >&2 2>/dev/null || :
+        return 1
+    }
+    rm -r "$download_lists"
+}
+
+download_chosen()
+{
+    download_names=$("$download_choose" "$@")
+    [ -n "$download_names" ] || return 1
+    # shellcheck disable=SC2086 # a list of words
+    set -- "$@" -qq download $download_names
+    echo "Downloading ${download_names%%:*} (once; kept in $cache)" >&2
+    (cd "$download_folder" && apt-get "$@") >"$download_lists/log" 2>&1
+}
+
+download_with_new_lists()
+{
+    apt-get "$@" -qq update >"$download_lists/log" 2>&1 && download_chosen "$@"
+}
+
+# pack FOLDER OUT: make FOLDER a cpio archive for the kernel to unpack. It is uncompressed (a guest
+# under emulation unpacks it slower than it reads it), owned by root and given one date, so that the
+# same input gives the same bytes.
+pack()
+{
+    find "$1" -exec touch -h -d "@$epoch" {} +
+    (cd "$1" && find . | LC_ALL=C sort | cpio --quiet --reproducible -o -H newc -R 0:0) >"$2.$$"
+    mv "$2.$$" "$2"
+}
+
 # shellcheck disable=SC2034 # for the scripts that source this
 if [ -n "${XDG_CACHE_HOME:-}" ]; then
     cache=$XDG_CACHE_HOME/vmm
