@@ -170,6 +170,24 @@ Test(acpi, madt)
     cr_expect_eq(madt_entries(10, &entry), 0);
 }
 
+Test(acpi, level_interrupts_are_overrides)
+{
+    const uint8_t *entry = NULL;
+    has.platform[0].gsi = 10;
+    has.platform_count = 1;
+    build();
+    cr_expect_eq(madt_entries(2, &entry), 1);
+    cr_expect_eq(entry[3], 10);
+    cr_expect_eq(get_le32(entry + 4), 10);
+    cr_expect_eq(get_le16(entry + 8), 0xd, "level, active high: as its _CRS says");
+    acpi_free(&tables);
+    has.pci = true;
+    build();
+    cr_expect_eq(madt_entries(2, &entry), 1 + PCI_PINS);
+    cr_expect_eq(entry[3], PC_GSI_INTX + PCI_PINS - 1);
+    cr_expect_eq(get_le16(entry + 8), 0xf, "level, active low: as a guest takes _PRT");
+}
+
 Test(acpi, many_cpus_have_x2apic_ids)
 {
     const uint8_t *entry = NULL;

@@ -166,18 +166,23 @@ static void add_nmi(struct bytes *b, bool x2apic)
     }
 }
 
-/* Of ISA irqs that are not edge-triggered: a PC's are, unless told otherwise. */
-static void add_overrides(struct bytes *b, uint32_t level_irqs)
+/*
+ * Of ISA irqs that are not edge-triggered: a PC's are, unless told otherwise. PCI's are active low,
+ * which _PRT cannot say and a guest takes for granted; it refuses a pin that is said to be both.
+ */
+static void add_overrides(struct bytes *b, const struct pc_inventory *has)
 {
-    enum { OVERRIDE = 2, ISA_BUS = 0, ISA_IRQS = 16, ACTIVE_HIGH_LEVEL = 0xd };
+    enum { OVERRIDE = 2, ISA_BUS = 0, ISA_IRQS = 16 };
+    enum { ACTIVE_HIGH_LEVEL = 0xd, ACTIVE_LOW_LEVEL = 0xf };
+    const uint32_t level = pc_level_irqs(has), low = pc_intx_irqs(has);
     for (uint8_t irq = 0; irq < ISA_IRQS; irq++) {
-        if ((level_irqs >> irq & 1) != 0) {
+        if ((level >> irq & 1) != 0) {
             bytes_u8(b, OVERRIDE);
             bytes_u8(b, 10);
             bytes_u8(b, ISA_BUS);
             bytes_u8(b, irq);
             bytes_u32(b, irq); /* GSI */
-            bytes_u16(b, ACTIVE_HIGH_LEVEL);
+            bytes_u16(b, low >> irq & 1 ? ACTIVE_LOW_LEVEL : ACTIVE_HIGH_LEVEL);
         }
     }
 }
@@ -198,7 +203,7 @@ static struct acpi_table *add_madt(struct acpi_tables *t, const struct pc_invent
     bytes_u16(b, 0); /* id 0 */
     bytes_u32(b, PC_IOAPIC_GPA);
     bytes_u32(b, 0); /* first GSI */
-    add_overrides(b, pc_level_irqs(has));
+    add_overrides(b, has);
     add_nmi(b, has->cpus > 255);
     end_table(t, table);
     return table;

@@ -48,10 +48,16 @@ struct pc_inventory {
     unsigned intx_count;
 };
 
+/* The ISA irqs that are PCI's, bit per irq. */
+static inline uint32_t pc_intx_irqs(const struct pc_inventory *has)
+{
+    return has->pci ? ((1U << PCI_PINS) - 1) << PC_GSI_INTX : 0;
+}
+
 /* The ISA irqs that are level-triggered, bit per irq. */
 static inline uint32_t pc_level_irqs(const struct pc_inventory *has)
 {
-    uint32_t irqs = has->pci ? ((1U << PCI_PINS) - 1) << PC_GSI_INTX : 0;
+    uint32_t irqs = pc_intx_irqs(has);
     for (unsigned i = 0; i < has->platform_count; i++) {
         irqs |= 1U << has->platform[i].gsi;
     }

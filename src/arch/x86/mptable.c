@@ -37,6 +37,7 @@ enum interrupt_type {
 
 /* Of interrupts; 0: as the bus has them, ISA's are edge-triggered. */
 #define ACTIVE_HIGH_LEVEL 0xd
+#define ACTIVE_LOW_LEVEL  0xf
 
 /* A table being written. The number of a PCI bus is its PCI number, so ISA comes after it. */
 struct mptable {
@@ -111,16 +112,15 @@ static void add_local_interrupt(struct mptable *t, enum interrupt_type type, uin
 static void add_interrupts(struct mptable *t, const struct pc_inventory *has)
 {
     enum { PCI_BUS = 0, INTA = 0 };
-    const uint32_t level = pc_level_irqs(has);
+    const uint32_t level = pc_level_irqs(has), pci = pc_intx_irqs(has);
     for (uint8_t irq = 0; irq < ISA_IRQS; irq++) {
-        const bool pci = has->pci && irq >= PC_GSI_INTX && irq < PC_GSI_INTX + PCI_PINS;
-        if (!pci) {
+        if ((pci >> irq & 1) == 0) {
             add_io_interrupt(t, level >> irq & 1 ? ACTIVE_HIGH_LEVEL : 0, t->isa_bus, irq, irq);
         }
     }
     for (unsigned i = 0; i < has->intx_count; i++) {
         const struct pc_intx *x = &has->intx[i];
-        add_io_interrupt(t, ACTIVE_HIGH_LEVEL, PCI_BUS, (uint8_t)(x->slot << 2 | INTA),
+        add_io_interrupt(t, ACTIVE_LOW_LEVEL, PCI_BUS, (uint8_t)(x->slot << 2 | INTA),
                          (uint8_t)x->gsi);
     }
     add_local_interrupt(t, INTERRUPT_EXTINT, 0);
