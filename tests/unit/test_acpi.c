@@ -173,7 +173,7 @@ Test(acpi, madt)
 Test(acpi, level_interrupts_are_overrides)
 {
     const uint8_t *entry = NULL;
-    has.platform[0].gsi = 10;
+    has.platform[0] = (struct pc_platform){.compatible = "vmm,test", .size = 0x1000, .gsi = 10};
     has.platform_count = 1;
     build();
     cr_expect_eq(madt_entries(2, &entry), 1);
