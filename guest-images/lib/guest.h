@@ -74,6 +74,10 @@ static inline uint64_t get_le64(const void *p)
     return value;
 }
 
+/* One access of width bytes, 1, 2, 4 or 8, at gpa, which need not be aligned. */
+uint64_t mmio_read(uintptr_t gpa, unsigned width);
+void mmio_write(uintptr_t gpa, unsigned width, uint64_t value);
+
 /* A pointer to guest-physical address gpa, which may lie anywhere; valid until the next call. */
 void *phys_window(uint64_t gpa);
 

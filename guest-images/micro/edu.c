@@ -4,8 +4,8 @@
  */
 #include "edu.h"
 
-#define SPACE      0x100 /* tried byte by byte */
-#define PCI_BAR    0x100000
+#define SPACE      0x100    /* tried byte by byte */
+#define BLOCK      0x100000 /* bytes */
 #define LIVENESS   0x12345678U
 #define ADDRESS    0x1122334455667788U
 #define FACTORIALS 14
@@ -27,37 +27,14 @@ static const struct reg regs[] = {
 
 static struct edu edu;
 
-static uint64_t read_width(uintptr_t offset, unsigned width)
+static uint64_t read(uintptr_t offset, unsigned width)
 {
-    const uintptr_t gpa = edu.dev.base + offset;
-    switch (width) {
-    case 1:
-        return mmio_read8(gpa);
-    case 2:
-        return mmio_read16(gpa);
-    case 4:
-        return mmio_read32(gpa);
-    default:
-        return mmio_read64(gpa);
-    }
+    return mmio_read(edu.dev.base + offset, width);
 }
 
-static void write_width(uintptr_t offset, unsigned width, uint64_t value)
+static void write(uintptr_t offset, unsigned width, uint64_t value)
 {
-    const uintptr_t gpa = edu.dev.base + offset;
-    switch (width) {
-    case 1:
-        mmio_write8(gpa, (uint8_t)value);
-        break;
-    case 2:
-        mmio_write16(gpa, (uint16_t)value);
-        break;
-    case 4:
-        mmio_write32(gpa, (uint32_t)value);
-        break;
-    default:
-        mmio_write64(gpa, value);
-    }
+    mmio_write(edu.dev.base + offset, width, value);
 }
 
 /* The register an access reaches, or NULL. */
@@ -99,7 +76,7 @@ static void registers_hold(void)
 {
     for (size_t i = 0; i < ARRAY_SIZE(regs); i++) {
         const unsigned width = (regs[i].widths & 8) != 0 ? 8 : 4;
-        CHECK_EQ(read_width(regs[i].offset, width), expected(regs[i].offset, width));
+        CHECK_EQ(read(regs[i].offset, width), expected(regs[i].offset, width));
     }
 }
 
@@ -107,7 +84,7 @@ static void read_everywhere(void)
 {
     for (uintptr_t offset = 0; offset < SPACE; offset++) {
         for (unsigned width = 1; width <= 8; width *= 2) {
-            CHECK_EQ(read_width(offset, width), expected(offset, width));
+            CHECK_EQ(read(offset, width), expected(offset, width));
         }
     }
 }
@@ -119,7 +96,7 @@ static void write_everywhere(void)
         for (unsigned width = 1; width <= 8; width *= 2) {
             const struct reg *reg = reached(offset, width);
             if (reg == NULL || !reg->writable) {
-                write_width(offset, width, UINT64_MAX);
+                write(offset, width, UINT64_MAX);
             }
         }
         registers_hold();
@@ -129,19 +106,19 @@ static void write_everywhere(void)
 /* The DMA buffer and the rest of the BAR are not registers. */
 static void nothing_behind(void)
 {
-    static const uintptr_t offsets[] = {0x1000, EDU_BUFFER, EDU_BUFFER + 0xff8, PCI_BAR - 8};
+    static const uintptr_t offsets[] = {0x1000, EDU_BUFFER, EDU_BUFFER + 0xff8, BLOCK - 8};
     for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
-        write_width(offsets[i], 8, 0);
-        CHECK_EQ(read_width(offsets[i], 8), UINT64_MAX);
-        CHECK_EQ(read_width(offsets[i], 4), UINT32_MAX);
+        write(offsets[i], 8, 0);
+        CHECK_EQ(read(offsets[i], 8), UINT64_MAX);
+        CHECK_EQ(read(offsets[i], 4), UINT32_MAX);
     }
 }
 
 /* Four bytes written to a DMA register replace all of it; only bit 7 of STATUS can be set. */
 static void special_writes(void)
 {
-    write_width(EDU_DMA_SRC, 4, UINT32_MAX);
-    CHECK_EQ(read_width(EDU_DMA_SRC, 8), UINT32_MAX);
+    write(EDU_DMA_SRC, 4, UINT32_MAX);
+    CHECK_EQ(read(EDU_DMA_SRC, 8), UINT32_MAX);
     edu_write(&edu, EDU_DMA_CMD, EDU_DMA_TO_MEMORY | EDU_DMA_IRQ); /* without RUN: ignored */
     CHECK_EQ(edu_read(&edu, EDU_DMA_CMD), 0);
     edu_write(&edu, EDU_STATUS, UINT32_MAX);
@@ -157,7 +134,7 @@ static uint64_t all_registers(uint64_t arg)
     edu_write(&edu, EDU_LIVENESS, LIVENESS);
     CHECK_EQ(edu_factorial(&edu, 5), 120);
     for (uintptr_t reg = EDU_DMA_SRC; reg <= EDU_DMA_COUNT; reg += 8) {
-        write_width(reg, 8, ADDRESS + reg);
+        write(reg, 8, ADDRESS + reg);
     }
     read_everywhere();
     write_everywhere();

@@ -1,0 +1,147 @@
+/*
+ * dma-engine's interrupts: none unless enabled, then by line and, on PCI, by
+ * MSI, and where the function has it by MSI-X. Wants a dma-engine with at least
+ * two channels.
+ */
+#include "dma_engine.h"
+
+#define COPIES  50
+#define SRC_GPA 0x1000000UL
+#define DST_GPA 0x1800000UL
+
+static struct dma_engine dma;
+static volatile unsigned messages[2];
+
+static void copy_on(unsigned channel)
+{
+    CHECK_EQ(dma_copy(&dma, channel, DST_GPA, SRC_GPA, 64), DMA_ERROR_NONE);
+}
+
+static void wait_for(unsigned interrupts)
+{
+    while (dma.interrupts < interrupts) {
+        wait_for_interrupt();
+    }
+    CHECK_EQ(dma.interrupts, interrupts);
+}
+
+/* The Linux driver acknowledges nothing: it must not be interrupted. */
+static void silent_unless_enabled(void)
+{
+    const unsigned before = dma.interrupts;
+    dma_write(&dma, DMA_IRQ_ENABLE, 0);
+    copy_on(0);
+    CHECK_EQ(dma_read(&dma, DMA_IRQ_STATUS), 1);
+    CHECK(!dma.dev.on_pci || !pci_intx_asserted(&dma.dev.pci));
+    allow_interrupts();
+    CHECK_EQ(dma.interrupts, before);
+    dma_write(&dma, DMA_IRQ_STATUS, 1);
+}
+
+/* One interrupt a copy, an error included; enabling later brings what waits. */
+static void one_for_each_copy(void)
+{
+    unsigned count = dma.interrupts;
+    dma_write(&dma, DMA_IRQ_ENABLE, 3);
+    for (unsigned i = 0; i < COPIES; i++) {
+        dma.finished = 0;
+        copy_on(i % 2);
+        wait_for(++count);
+        CHECK_EQ(dma.finished, 1U << i % 2);
+    }
+    dma_start(&dma, 0, 0, UINT64_MAX, 64);
+    wait_for(++count);
+    CHECK_EQ(dma_read(&dma, dma_channel(0) + DMA_DONE), DMA_FAILED);
+    dma_write(&dma, DMA_IRQ_ENABLE, 0);
+    copy_on(1);
+    dma_write(&dma, DMA_IRQ_ENABLE, 3);
+    wait_for(++count);
+    allow_interrupts();
+    CHECK_EQ(dma.interrupts, count);
+    CHECK_EQ(dma_read(&dma, DMA_IRQ_STATUS), 0);
+}
+
+/* Takes one channel at a time, so that an acknowledge leaves the other. */
+static void on_one_channel(void *arg)
+{
+    const uint32_t finished = dma_read(&dma, DMA_IRQ_STATUS);
+    (void)arg;
+    dma.interrupts += finished != 0;
+    dma_write(&dma, DMA_IRQ_STATUS, finished & -finished);
+}
+
+static void acknowledge_one(void)
+{
+    const unsigned before = dma.interrupts;
+    copy_on(0);
+    copy_on(1);
+    wait_for(before + 2);
+    CHECK_EQ(dma_read(&dma, DMA_IRQ_STATUS), 0);
+}
+
+static void on_vector(void *count)
+{
+    ++*(volatile unsigned *)count;
+}
+
+static void wait_for_message(unsigned channel, unsigned count)
+{
+    while (messages[channel] < count) {
+        wait_for_interrupt();
+    }
+    CHECK_EQ(messages[channel], count);
+}
+
+/* A vector a channel; a masked one waits. */
+static void by_msix(void)
+{
+    const struct pci *p = &dma.dev.pci;
+    const unsigned msix = pci_capability(p, PCI_CAP_MSIX);
+    const uintptr_t control = pci_msix_entry(p, 1) + PCI_MSIX_ENTRY_CONTROL;
+    CHECK((pci_read16(p, msix + PCI_MSIX_CONTROL) & PCI_MSIX_SIZE) >= 1);
+    CHECK_EQ(mmio_read32(control), PCI_MSIX_ENTRY_MASK);
+    for (unsigned n = 0; n < 2; n++) {
+        pci_msix_set(p, n, irq_attach_message(on_vector, (void *)(uintptr_t)&messages[n]));
+    }
+    pci_msix_on(p);
+    for (unsigned i = 0; i < COPIES; i++) {
+        copy_on(i % 2);
+        wait_for_message(i % 2, i / 2 + 1);
+        dma_write(&dma, DMA_IRQ_STATUS, 3);
+    }
+    mmio_write32(control, PCI_MSIX_ENTRY_MASK);
+    copy_on(1);
+    copy_on(0);
+    wait_for_message(0, COPIES / 2 + 1);
+    CHECK_EQ(messages[1], COPIES / 2);
+    mmio_write32(control, 0);
+    wait_for_message(1, COPIES / 2 + 1);
+    dma_write(&dma, DMA_IRQ_STATUS, 3);
+    pci_msix_off(p);
+    print("dma_engine_irq: by MSI-X\n");
+}
+
+int guest_main(void)
+{
+    CHECK(dma_engine_find(&dma, 0));
+    dev_use_line(&dma.dev, dma_interrupt, &dma);
+    silent_unless_enabled();
+    one_for_each_copy();
+    dev_use_line(&dma.dev, on_one_channel, NULL);
+    acknowledge_one();
+    print("dma_engine_irq: by line\n");
+    if (dma.dev.on_pci) {
+        dev_use_msi(&dma.dev, dma_interrupt, &dma);
+        silent_unless_enabled();
+        one_for_each_copy();
+        dev_use_msi(&dma.dev, on_one_channel, NULL);
+        acknowledge_one();
+        pci_msi_off(&dma.dev.pci);
+        print("dma_engine_irq: by MSI\n");
+        if (pci_capability(&dma.dev.pci, PCI_CAP_MSIX) != 0) {
+            by_msix();
+        }
+    }
+    print("dma_engine_irq: ok\n");
+    return 0;
+}
