@@ -5,7 +5,7 @@
 #include "edu.h"
 
 #define REQUESTS      100
-#define USER_REQUESTS 1000
+#define USER_REQUESTS 200
 
 /* No interrupt controller listens there. */
 #define NOWHERE 0x10000000UL

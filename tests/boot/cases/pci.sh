@@ -31,12 +31,12 @@ case_pci_fuzz() {
     [[ $(wc -l <err) -lt 100 ]] || fail "guest errors are not rate-limited"
 }
 
-# --device edu, N times, in $devices.
+# --device edu, N times, in $devices: many_edus N [PROPERTIES]
 many_edus() {
     local i
     devices=()
     for ((i = 0; i < $1; i++)); do
-        devices+=(--device edu)
+        devices+=(--device "edu${2-}")
     done
 }
 
@@ -48,10 +48,24 @@ case_pci_full_bus() {
     refused 2 'no PCI slot' --kernel "$GUESTS/edu" "${devices[@]}"
 }
 
-case_pci_slots() {
-    refused 2 'slot 5 .*taken' --kernel "$GUESTS/edu" --device edu,addr=5 --device edu,addr=5
-    refused 2 'addr' --kernel "$GUESTS/edu" --device edu,addr=32
-    refused 2 'bus' --kernel "$GUESTS/edu" --device edu,bus=usb
+case_platform_full() {
+    many_edus 8 ,bus=mmio
+    passes edu "${devices[@]}"
+    many_edus 9 ,bus=mmio
+    refused 2 'finds no place' --kernel "$GUESTS/edu" "${devices[@]}"
+}
+
+case_pci_bad_places() {
+    local kernel="$GUESTS/edu"
+    refused 2 'slot 5 .* taken' --kernel "$kernel" --device edu,addr=5 --device edu,addr=5
+    refused 2 'out of range' --kernel "$kernel" --device edu,addr=32
+    refused 2 "bus 'usb'" --kernel "$kernel" --device edu,bus=usb
+    refused 2 'PCI slot' --kernel "$kernel" --device edu,bus=mmio,addr=3
+}
+
+case_edu_bad_properties() {
+    refused 2 'out of range' --kernel "$GUESTS/edu" --device edu,dma_delay=70000
+    refused 2 'not a number' --kernel "$GUESTS/edu" --device edu,dma_mask=all
 }
 
 # The memory map while the guest has not run, and after it moved the BAR.
@@ -110,12 +124,15 @@ case_edu_shared_line() {
     passes edu_shared --device edu,addr=4 --device edu,addr=8
 }
 
+# As many requests as keep a slow host under a few seconds; the guest's own default is a million.
 case_edu_storm() {
-    passes edu_storm --device edu
+    passes edu_storm --device edu --append requests=10000
+    expect_no_err
 }
 
 case_edu_storm_platform() {
-    passes edu_storm --device edu,bus=mmio
+    passes edu_storm --device edu,bus=mmio --append requests=5000
+    expect_no_err
 }
 
 case_edu_reboot() {
@@ -154,8 +171,9 @@ case_dma_engine_64m() {
 }
 
 case_dma_engine_bad_properties() {
-    refused 2 'channels' --kernel "$GUESTS/edu" --device dma-engine,channels=16
-    refused 2 'channels' --kernel "$GUESTS/edu" --device dma-engine,channels=0
-    refused 2 'max_size' --kernel "$GUESTS/edu" --device dma-engine,max_size=1T
-    refused 2 'dma_mask' --kernel "$GUESTS/edu" --device dma-engine,dma_mask=5
+    local property
+    for property in channels=16 channels=0 max_size=0 max_size=2G; do
+        refused 2 'out of range' --kernel "$GUESTS/dma_engine" --device "dma-engine,$property"
+    done
+    refused 2 'has a 0 below a 1' --kernel "$GUESTS/dma_engine" --device dma-engine,dma_mask=5
 }
