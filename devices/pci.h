@@ -49,11 +49,13 @@ struct pci_info {
  * The host bridge is a device of class "pci-host", made by the board: function 00:00.0 of the one
  * bus there is. Its properties are the places the board gives it: ecam (1 MiB of configuration
  * space), the windows io and io_size (ports), mem32 and mem32_size, mem64 and mem64_size (a size of
- * 0: no such window), and gsi, the first of the four that slot n's INTA reaches as gsi + n % 4.
+ * 0: no such window), and intx_gsi: INTA of slot n reaches GSI intx_gsi + n % 4.
  */
 
-/* On a PC a device of class "pci-ports" gives access by ports; until it is connected there is no
- * function to be found through it. */
+/*
+ * On a PC a device of class "pci-ports" gives access by ports. Until it is connected there is no
+ * function to be found through it.
+ */
 void pci_ports_connect(struct device *ports, struct device *host);
 
 /*

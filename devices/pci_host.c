@@ -44,7 +44,7 @@ struct pci_host {
     uint32_t io, io_size;
     uint64_t mem32, mem32_size;
     uint64_t mem64, mem64_size;
-    uint32_t gsi;
+    uint32_t intx_gsi;
     struct pci_function self;
     struct pci_function *functions[PCI_SLOTS];
     struct region windows[WINDOWS]; /* without a parent: there is no such window */
@@ -72,7 +72,7 @@ const struct device *pci_host_device(const struct pci_host *h)
 
 unsigned pci_host_gsi(const struct pci_host *h, unsigned slot)
 {
-    return h->gsi + slot % PCI_PINS;
+    return h->intx_gsi + slot % PCI_PINS;
 }
 
 static unsigned first_free_slot(const struct pci_host *h)
@@ -341,7 +341,7 @@ static const struct prop pci_host_props[] = {
     PROP(struct pci_host, mem32_size, PROP_SIZE, NULL, 0, UINT32_MAX, "its size; 0: no window"),
     PROP(struct pci_host, mem64, PROP_U64, NULL, 0, 0, "window above 4 GiB: gpa"),
     PROP(struct pci_host, mem64_size, PROP_SIZE, NULL, 0, 0, "its size; 0: no window"),
-    PROP(struct pci_host, gsi, PROP_U32, NULL, 0, 252,
+    PROP(struct pci_host, intx_gsi, PROP_U32, NULL, 0, 252,
          "of INTA of slots 0, 4, 8...; the first of 4"),
 };
 

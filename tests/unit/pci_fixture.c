@@ -160,7 +160,7 @@ void pci_fixture_init(struct pci_fixture *p, unsigned ram_mib)
     fake_machine_init(&p->m, ram_mib);
     snprintf(props, sizeof(props),
              "ecam=0x%llx,io=0x%x,io_size=0x%x,mem32=0x%llx,mem32_size=0x%llx,mem64=0x%llx,"
-             "mem64_size=0x%llx,gsi=%u",
+             "mem64_size=0x%llx,intx_gsi=%u",
              FIXTURE_ECAM, FIXTURE_IO, FIXTURE_IO_SIZE, FIXTURE_MEM32, FIXTURE_MEM32_SIZE,
              FIXTURE_MEM64, FIXTURE_MEM64_SIZE, FIXTURE_GSI);
     p->host = fake_device(&p->m, "pci-host", props);

@@ -45,7 +45,7 @@ static int add_pci(struct machine *m, struct err *e)
     }
     snprintf(text, sizeof(text),
              "pci-host,ecam=%llu,io=%u,io_size=%u,mem32=%llu,mem32_size=%llu,mem64=%" PRIu64
-             ",mem64_size=%llu,gsi=%u",
+             ",mem64_size=%llu,intx_gsi=%u",
              PC_ECAM_GPA, PC_PCI_IO_BASE, PC_PCI_IO_SIZE, PC_PCI_MEM32_GPA, PC_PCI_MEM32_SIZE,
              b->has.pci_mem64, b->has.pci_mem64 != 0 ? PC_PCI_MEM64_SIZE : 0, PC_GSI_INTX);
     b->pci_host = machine_add_device(m, text, NULL, e);

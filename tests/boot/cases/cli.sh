@@ -281,7 +281,11 @@ case_cli_info() {
     prints '0*3f8' --info mtree
     prints '0*feb00[0-9a-f]*' --info flatview --disk disk
     prints 'uart16550' --info qtree
+    prints 'addr 00:05\.0, pci id 1234:11e8 \(sub 1af4:1100\)' --info qtree --device edu,addr=5
+    prints 'bar 0: mem at 0xc0000000 \[0xc00fffff\]' --info qtree --device edu
     prints '4' --info irq
+    prints 'gsi 13: edu INTA' --info irq --device edu,addr=5
+    prints 'gsi 10: edu' --info irq --device edu,bus=mmio
 }
 
 case_cli_dump_acpi() {
