@@ -130,7 +130,7 @@ int device_make_block(struct device *d, size_t n, struct region **out, struct er
 int device_map_block(struct device *d, size_t n, struct region *parent, uint64_t offset,
                      struct region **out, struct err *e)
 {
-    struct region *r;
+    struct region *r = NULL;
     if (parent == NULL) {
         return err_set(e, ENODEV, "device '%s' needs I/O ports, this machine has none",
                        d->cls->name);

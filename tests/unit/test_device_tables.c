@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const char *const names[] = {
-    "uart16550", "rtc-cmos", "i8042", "acpi-pm", "pc-ports", "debug-exit", "pvpanic",
+    "uart16550", "rtc-cmos", "i8042", "acpi-pm", "pc-ports", "debug-exit", "pvpanic", "dma-engine",
 };
 #define NAMES ARRAY_LEN(names)
 
