@@ -274,16 +274,16 @@ static int edu_realize(struct device *d, struct err *e)
 }
 
 /* On the worker. */
-static void cancel_computation(void *opaque)
+static void cancel(void *bh)
 {
-    bh_cancel(&DEVICE_STATE(struct edu, opaque)->compute);
+    bh_cancel(bh);
 }
 
 static void edu_unrealize(struct device *d)
 {
     struct edu *edu = DEVICE_STATE(struct edu, d);
     timer_cancel(&edu->dma_timer);
-    iothread_call(edu->worker, cancel_computation, edu);
+    iothread_call(edu->worker, cancel, &edu->compute);
     iothread_free(edu->worker);
 }
 
