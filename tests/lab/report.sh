@@ -16,6 +16,12 @@ check()
     fi
 }
 
+# skip WHAT WHY
+skip()
+{
+    echo "skip - $1 # $2"
+}
+
 # show FILE: as comment lines, for the reader of a failure.
 show()
 {
