@@ -170,24 +170,6 @@ Test(acpi, madt)
     cr_expect_eq(madt_entries(10, &entry), 0);
 }
 
-Test(acpi, level_interrupts_are_overrides)
-{
-    const uint8_t *entry = NULL;
-    has.platform[0] = (struct pc_platform){.compatible = "vmm,test", .size = 0x1000, .gsi = 10};
-    has.platform_count = 1;
-    build();
-    cr_expect_eq(madt_entries(2, &entry), 1);
-    cr_expect_eq(entry[3], 10);
-    cr_expect_eq(get_le32(entry + 4), 10);
-    cr_expect_eq(get_le16(entry + 8), 0xd, "level, active high: as its _CRS says");
-    acpi_free(&tables);
-    has.pci = true;
-    build();
-    cr_expect_eq(madt_entries(2, &entry), 1 + PCI_PINS);
-    cr_expect_eq(entry[3], PC_GSI_INTX + PCI_PINS - 1);
-    cr_expect_eq(get_le16(entry + 8), 0xf, "level, active low: as a guest takes _PRT");
-}
-
 Test(acpi, many_cpus_have_x2apic_ids)
 {
     const uint8_t *entry = NULL;
@@ -270,9 +252,10 @@ static void dump(void)
 
 Test(acpi, dump_writes_each_table)
 {
-    static const char *const names[] = {"RSDP", "XSDT", "FACP", "APIC", "DSDT"};
+    static const char *const names[] = {"RSDP", "XSDT", "FACP", "APIC", "MCFG", "DSDT"};
+    has.pci = true;
     dump();
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 6; i++) {
         char path[64];
         struct stat st;
         snprintf(path, sizeof(path), "%s/tables/%s.aml", dir, names[i]);
@@ -313,27 +296,80 @@ static void expect_same_table(const char *name)
     cr_expect_eq(memcmp(ours, theirs, n), 0, "%s", name);
 }
 
+/* A machine with everything that has a place in the tables. */
+static void add_buses(unsigned functions)
+{
+    has.platform[0] = (struct pc_platform){"vmm,edu", 0xfe000000, 0x100000, 10};
+    has.platform_count = 1;
+    has.pci = true;
+    has.pci_mem64 = 0x800000000;
+    for (unsigned i = 0; i < functions; i++) {
+        has.intx[i] = (struct pc_intx){i + 1, 12 + (i + 1) % 4};
+    }
+    has.intx_count = functions;
+}
+
 /*
  * Decompile, compile again: no error, no warning, no remark; the data tables
  * come back the same (AML may not: iasl finds shorter encodings).
  */
-Test(acpi, iasl_takes_the_tables_without_a_word)
+static void iasl(unsigned functions)
 {
     if (run("command -v iasl >/dev/null 2>&1") != 0) {
         cr_skip_test("iasl is not installed (Debian package acpica-tools)");
     }
+    add_buses(functions);
     dump();
     cr_expect_eq(run("cd %s/tables && rm RSDP.aml && iasl -d *.aml >../d.log 2>&1", dir), 0);
-    static const char *const names[] = {"XSDT", "FACP", "APIC", "DSDT"};
-    for (size_t i = 0; i < 4; i++) {
+    static const char *const names[] = {"XSDT", "FACP", "APIC", "MCFG", "DSDT"};
+    for (size_t i = 0; i < 5; i++) {
         cr_expect_eq(run("cd %s/tables && iasl -p ../%s %s.dsl >../%s.log 2>&1", dir, names[i],
                          names[i], names[i]),
                      0);
     }
     cr_expect_eq(run("cd %s && grep -q '0 Errors, 0 Warnings, 0 Remarks' DSDT.log", dir), 0);
     cr_expect_neq(run("cd %s && grep -Ei '(error|warning|remark) +[0-9]{4}' *.log", dir), 0);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         expect_same_table(names[i]);
+    }
+    run("rm -r %s", dir);
+}
+
+Test(acpi, iasl_takes_the_tables_without_a_word)
+{
+    iasl(0);
+}
+
+Test(acpi, iasl_takes_the_tables_of_a_full_bus)
+{
+    iasl(31);
+}
+
+/* What _OSC answers to capabilities, by ACPI's own interpreter: status, support, control. */
+Test(acpi, osc)
+{
+    static const struct {
+        const char *arguments, *answer;
+    } cases[] = {
+        {"(5b4ddb33f71f1c4096577441c03dd766) 1 3 (000000001f0000001f000000)",
+         "00 00 00 00 1F 00 00 00 1F 00 00 00"},
+        {"(5b4ddb33f71f1c4096577441c03dd766) 1 3 (000000001f000000ff000000)",
+         "10 00 00 00 1F 00 00 00 1F 00 00 00"}, /* some features are not granted */
+        {"(5b4ddb33f71f1c4096577441c03dd766) 2 3 (000000001f00000003000000)",
+         "08 00 00 00 1F 00 00 00 03 00 00 00"}, /* unknown revision */
+        {"(00000000f71f1c4096577441c03dd766) 1 3 (000000001f000000ff000000)",
+         "04 00 00 00 1F 00 00 00 FF 00 00 00"}, /* unknown UUID */
+    };
+    if (run("command -v acpiexec >/dev/null 2>&1") != 0) {
+        cr_skip_test("acpiexec is not installed (Debian package acpica-tools)");
+    }
+    has.pci = true;
+    dump();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        cr_expect_eq(run("acpiexec -b 'evaluate \\_SB.PCI0._OSC %s' %s/tables/DSDT.aml 2>&1 | "
+                         "grep -q '%s'",
+                         cases[i].arguments, dir, cases[i].answer),
+                     0, "case %zu", i);
     }
     run("rm -r %s", dir);
 }

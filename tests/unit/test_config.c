@@ -50,6 +50,7 @@ Test(config, defaults)
     cr_assert_str_eq(config.cpu, "host");
     cr_assert_str_eq(config.console, "stdio");
     cr_assert(config.acpi);
+    cr_assert(config.pci);
     cr_assert_not(config.no_reboot);
     cr_assert_eq(config.timeout_ns, 0);
     config_free(&config);
@@ -102,7 +103,7 @@ Test(config, mistakes_are_answered_with_the_nearest)
     REFUSED("unknown option --frobnicate", "vmm --help", "--frobnicate");
     REFUSED("flatviev", "did you mean flatview?", "--info=flatviev");
     REFUSED("no machine is called 'q35'", "pc", "--kernel=k", "--machine=q35");
-    REFUSED("no property 'acpy'", "acpi=on|off", "--kernel=k", "--machine=pc,acpy=off");
+    REFUSED("no property 'acpy'", "acpi=on|off, pci=on|off", "--kernel=k", "--machine=pc,acpy=off");
     REFUSED("'bzImage' belongs to no option", "--kernel FILE", "bzImage");
 }
 
@@ -130,8 +131,36 @@ Test(config, machine_properties)
     cr_assert_eq(PARSE("--kernel=k", "--machine", "pc"), 0);
     cr_assert(config.acpi);
     config_free(&config);
+    cr_assert_eq(PARSE("--kernel=k", "--machine=pc,pci=off"), 0);
+    cr_assert_not(config.pci);
+    cr_assert(config.acpi);
+    config_free(&config);
+    REFUSED("pci: ", "", "--kernel=k", "--machine=pc,pci=perhaps");
     REFUSED("acpi", "", "--kernel=k", "--machine=pc,acpi=maybe");
     REFUSED("acpi", "", "--kernel=k", "--machine=pc,acpi");
+}
+
+Test(config, a_topic_now_or_at_the_end)
+{
+    cr_assert_eq(PARSE("--kernel=k", "--info=flatview,at=end"), 0);
+    cr_assert_eq(config.action, ACTION_RUN);
+    cr_assert_str_eq(config.info, "flatview");
+    cr_assert(config.info_at_end);
+    config_free(&config);
+    cr_assert_eq(PARSE("--info=irq"), 0);
+    cr_assert_eq(config.action, ACTION_DESCRIBE);
+    cr_assert_not(config.info_at_end);
+    config_free(&config);
+    REFUSED("no kernel", "--kernel FILE", "--info=flatview,at=end");
+    REFUSED("'at=start' is no time", "at=end", "--kernel=k", "--info=mtree,at=start");
+    REFUSED("'' is no time", "at=end", "--kernel=k", "--info=mtree,");
+    REFUSED("no topic is called 'mtre'", "did you mean mtree?", "--kernel=k", "--info=mtre,at=end");
+    REFUSED("no topic is called ''", "topics: mtree", "--kernel=k", "--info=,at=end");
+    REFUSED("--info was given twice", "", "--kernel=k", "--info=irq,at=end", "--info=mtree,at=end");
+    REFUSED("--info irq,at=end needs a run", "", "--kernel=k", "--info=irq,at=end",
+            "--dump-acpi=d");
+    REFUSED("--info irq,at=end needs a run", "", "--kernel=k", "--dump-acpi=d",
+            "--info=irq,at=end");
 }
 
 Test(config, actions_need_no_kernel)

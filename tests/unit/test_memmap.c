@@ -67,9 +67,37 @@ Test(memmap, ecam_is_reserved_only_with_pci)
         int found = 0;
         cr_assert_eq(memmap_init(&m, 1 << 30, pci, NULL), 0);
         for (size_t i = 0; i < m.count; i++) {
-            found += m.areas[i].gpa == PC_ECAM_GPA && m.areas[i].type == MEM_RESERVED;
+            found += m.areas[i].gpa == PC_ECAM_GPA && m.areas[i].size == 1 << 20 &&
+                     m.areas[i].type == MEM_RESERVED;
         }
         cr_expect_eq(found, pci);
+    }
+}
+
+/* Above RAM, aligned to its size, and where CPUs with so many address bits reach all of it. */
+Test(memmap, pci_mem64)
+{
+    const uint64_t g = 1ULL << 30;
+    const struct {
+        uint64_t ram;
+        unsigned gpa_bits;
+        uint64_t gpa;
+    } cases[] = {
+        {1 * g, 36, 32 * g},
+        {1 * g, 35, 0},
+        {31 * g, 36, 32 * g},
+        {31 * g + 4096, 36, 0},
+        {31 * g + 4096, 39, 64 * g},
+        {479 * g, 39, 480 * g},
+        {480 * g, 39, 0},
+        {480 * g, 40, 512 * g},
+        {65536 * g, 46, 0},
+        {65536 * g, 52, 65568 * g},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct memmap m;
+        cr_assert_eq(memmap_init(&m, cases[i].ram, true, NULL), 0);
+        cr_expect_eq(memmap_pci_mem64(&m, cases[i].gpa_bits), cases[i].gpa, "case %zu", i);
     }
 }
 

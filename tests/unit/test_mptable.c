@@ -49,11 +49,19 @@ static const uint8_t *find_table(void)
     return NULL;
 }
 
+struct intx {
+    uint8_t irq, pin;
+};
+
 struct counts {
     unsigned of[5];
     uint8_t last_cpu;
     uint8_t ioapic_id;
     unsigned boot_cpus;
+    uint8_t isa_bus;
+    uint32_t isa_irqs, level_irqs;
+    struct intx intx[4];
+    unsigned intx_count;
 };
 
 static struct counts walk(const uint8_t *table)
@@ -70,9 +78,18 @@ static struct counts walk(const uint8_t *table)
         } else if (p[0] == 2) {
             c.ioapic_id = p[1];
             cr_expect_eq(get_le32(p + 4), 0xfec00000);
-        } else if (p[0] == 3) {
+        } else if (p[0] == 1) {
+            c.isa_bus = memcmp(p + 2, "ISA   ", 6) == 0 ? p[1] : c.isa_bus;
+        } else if (p[0] == 3 && p[4] == c.isa_bus) {
             cr_expect_eq(p[5], p[7], "ISA irq n is pin n");
             cr_expect_eq(p[6], c.ioapic_id);
+            c.isa_irqs |= 1U << p[5];
+            c.level_irqs |= get_le16(p + 2) == 0xd ? 1U << p[5] : 0;
+        } else if (p[0] == 3) {
+            cr_expect_eq(p[4], 0, "the number of PCI bus 0");
+            cr_expect_eq(get_le16(p + 2), 0xf, "level, active low");
+            cr_assert_lt(c.intx_count, 4);
+            c.intx[c.intx_count++] = (struct intx){p[5], p[7]};
         }
         p += sizes[p[0]];
     }
@@ -91,6 +108,40 @@ Test(mptable, cpus_and_interrupts)
     cr_expect_eq(c.of[3], 16);
     cr_expect_eq(c.of[4], 2);
     cr_expect_gt(c.ioapic_id, c.last_cpu);
+}
+
+Test(mptable, pci_functions_and_platform_devices)
+{
+    const struct pc_inventory has = {
+        .cpus = 1,
+        .pci = true,
+        .intx = {{1, 13}, {31, 15}},
+        .intx_count = 2,
+        .platform = {{"vmm,edu", 0xfe000000, 0x100000, 10}},
+        .platform_count = 1,
+    };
+    cr_assert_eq(mptable_install(m.mem, &has, NULL), 0);
+    const struct counts c = walk(find_table());
+    cr_expect_eq(c.of[1], 2);
+    cr_expect_eq(c.isa_bus, 1);
+    cr_expect_eq(c.isa_irqs, 0xffff & ~(1U << 13 | 1U << 15), "no ISA irq has a pin of PCI");
+    cr_expect_eq(c.level_irqs, 1U << 10);
+    cr_assert_eq(c.intx_count, 2);
+    cr_expect_eq(c.intx[0].irq, 1 << 2, "slot 1, INTA");
+    cr_expect_eq(c.intx[0].pin, 13);
+    cr_expect_eq(c.intx[1].irq, 31 << 2);
+    cr_expect_eq(c.intx[1].pin, 15);
+}
+
+Test(mptable, a_full_bus_and_the_most_cpus)
+{
+    struct pc_inventory has = {.cpus = MPTABLE_MAX_CPUS, .pci = true, .intx_count = PCI_SLOTS};
+    for (unsigned i = 0; i < PCI_SLOTS; i++) {
+        has.intx[i] = (struct pc_intx){i, 12};
+    }
+    cr_assert_eq(mptable_install(m.mem, &has, NULL), 0);
+    const uint8_t *table = find_table();
+    cr_expect_eq(get_le16(table + 34), MPTABLE_MAX_CPUS + 3 + 15 + PCI_SLOTS + 2);
 }
 
 Test(mptable, most_cpus)

@@ -131,7 +131,9 @@ void acpi_dsdt_pci(struct bytes *b, const struct pc_inventory *has)
     aml_name_integer(b, "_UID", 0);
     aml_name_integer(b, "_CCA", 1);
     add_windows(b, has->pci_mem64);
-    add_routing(b, has->intx, has->intx_count);
+    if (has->intx_count > 0) {
+        add_routing(b, has->intx, has->intx_count);
+    }
     add_osc(b);
     aml_end(b, dev);
     add_ecam(b);

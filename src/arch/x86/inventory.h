@@ -48,20 +48,8 @@ struct pc_inventory {
     unsigned intx_count;
 };
 
-/* The ISA irqs that are PCI's, bit per irq. */
-static inline uint32_t pc_intx_irqs(const struct pc_inventory *has)
-{
-    return has->pci ? ((1U << PCI_PINS) - 1) << PC_GSI_INTX : 0;
-}
-
-/* The ISA irqs that are level-triggered, bit per irq. */
-static inline uint32_t pc_level_irqs(const struct pc_inventory *has)
-{
-    uint32_t irqs = pc_intx_irqs(has);
-    for (unsigned i = 0; i < has->platform_count; i++) {
-        irqs |= 1U << has->platform[i].gsi;
-    }
-    return irqs;
-}
+/* The ISA irqs that PCI functions and that platform devices use, bit per irq. Both are level. */
+uint32_t pc_intx_irqs(const struct pc_inventory *has);
+uint32_t pc_platform_irqs(const struct pc_inventory *has);
 
 #endif

@@ -112,7 +112,7 @@ static void add_local_interrupt(struct mptable *t, enum interrupt_type type, uin
 static void add_interrupts(struct mptable *t, const struct pc_inventory *has)
 {
     enum { PCI_BUS = 0, INTA = 0 };
-    const uint32_t level = pc_level_irqs(has), pci = pc_intx_irqs(has);
+    const uint32_t pci = pc_intx_irqs(has), level = pc_platform_irqs(has);
     for (uint8_t irq = 0; irq < ISA_IRQS; irq++) {
         if ((pci >> irq & 1) == 0) {
             add_io_interrupt(t, level >> irq & 1 ? ACTIVE_HIGH_LEVEL : 0, t->isa_bus, irq, irq);
