@@ -8,9 +8,11 @@ _vmm()
             compopt -o filenames 2>/dev/null
             COMPREPLY=($(compgen -f -- "$cur"))
             return ;;
-        --info) COMPREPLY=($(compgen -W "mtree flatview qtree irq" -- "$cur")); return ;;
+        --info)
+            COMPREPLY=($(compgen -W "mtree flatview qtree irq mtree,at=end flatview,at=end qtree,at=end irq,at=end" -- "$cur"))
+            return ;;
         --console) COMPREPLY=($(compgen -W "stdio null pty file: unix:" -- "$cur")); return ;;
-        --machine) COMPREPLY=($(compgen -W "pc pc,acpi=off help" -- "$cur")); return ;;
+        --machine) COMPREPLY=($(compgen -W "pc pc,acpi=off pc,pci=off help" -- "$cur")); return ;;
         --cpu) COMPREPLY=($(compgen -W "host help" -- "$cur")); return ;;
         --device)
             COMPREPLY=($(compgen -W "help $(vmm --device help 2>/dev/null | cut -d' ' -f1)" -- "$cur"))
