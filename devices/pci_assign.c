@@ -54,7 +54,6 @@ static size_t collect_claims(struct pci_host *h, struct claim *claims)
             }
         }
     }
-    qsort(claims, count, sizeof(*claims), compare_claims);
     return count;
 }
 
@@ -110,6 +109,7 @@ int pci_assign(struct device *host, struct err *e)
     const size_t count = collect_claims(h, claims);
     uint64_t free = 0;
 
+    qsort(claims, count, sizeof(claims[0]), compare_claims);
     for (size_t i = 0; i < count; i++) {
         if (i > 0 && claims[i].window != claims[i - 1].window) {
             free = 0;

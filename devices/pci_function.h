@@ -150,8 +150,8 @@ void pci_msix_reset(struct pci_function *f);
 
 /* The function in a slot, or NULL. */
 struct pci_function *pci_host_function(const struct pci_host *h, unsigned slot);
-/* Put f into the slot, or the first free one if that is 0, and wire its pin if it has one. */
-int pci_host_plug(struct pci_host *h, struct pci_function *f, unsigned slot, struct err *e);
+/* Put f into slot `wanted`, or the first free one if that is 0, and wire its pin if it has one. */
+int pci_host_plug(struct pci_host *h, struct pci_function *f, unsigned wanted, struct err *e);
 void pci_host_unplug(struct pci_function *f);
 /* The device that is the bridge. */
 const struct device *pci_host_device(const struct pci_host *h);
