@@ -49,6 +49,24 @@ Test(irq, or_tells_the_target_only_of_changes)
     cr_assert_not(r.level);
 }
 
+Test(irq, or_repeats_itself_only_while_high)
+{
+    struct record r = {0};
+    struct irq_or gate;
+    irq_or_init(&gate, (struct irq){.set = record_set, .opaque = &r});
+    struct irq source = irq_or_source(&gate, 3);
+
+    irq_or_repeat(&gate);
+    cr_assert_eq(r.calls, 0);
+    irq_set(&source, true);
+    irq_or_repeat(&gate);
+    cr_assert_eq(r.calls, 2);
+    cr_assert(r.level);
+    irq_set(&source, false);
+    irq_or_repeat(&gate);
+    cr_assert_eq(r.calls, 3);
+}
+
 #define TOGGLERS 4
 #define TOGGLES  2000
 

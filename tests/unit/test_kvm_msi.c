@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -175,4 +176,52 @@ Test(kvm_msi, an_irqfd_that_kvm_refuses_is_tried_again)
     cr_assert_eq(msi_set(&table, &msi, 0xfee00000, 1), 0);
     assert_log(&f, "+irqfd 24;routes 41: 24=0fee00000:1;");
     msi_put(&table, &msi);
+}
+
+/* --- threads ---------------------------------------------------------- */
+
+#define CHANGERS 3
+#define CHANGES  500
+
+static unsigned last_nr;
+
+/* KVM takes one table at a time; the log would be long. */
+static int count_routes(struct fake_kvm *fake, int fd, unsigned long request, void *arg)
+{
+    (void)fake;
+    (void)fd;
+    if (request == KVM_SET_GSI_ROUTING) {
+        last_nr = ((const struct kvm_irq_routing *)arg)->nr;
+        return 0;
+    }
+    return -ENOSYS;
+}
+
+static void *change_often(void *opaque)
+{
+    struct irq_msi *msi = opaque;
+    for (uint32_t i = 0; i < CHANGES; i++) {
+        const uint64_t address = i % 4 == 0 ? 0x1000 : 0xfee00000;
+        cr_assert_eq(msi_set(&table, msi, address, i), i % 4 == 0 ? -EINVAL : 0);
+    }
+    return NULL;
+}
+
+Test(kvm_msi, threads_may_change_their_messages_at_once)
+{
+    struct irq_msi msi[CHANGERS];
+    pthread_t threads[CHANGERS];
+    f.answer = count_routes;
+    for (size_t i = 0; i < CHANGERS; i++) {
+        msi[i] = get();
+        cr_assert_eq(pthread_create(&threads[i], NULL, change_often, &msi[i]), 0);
+    }
+    for (size_t i = 0; i < CHANGERS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    cr_assert_eq(last_nr, 40 + CHANGERS);
+    f.answer = NULL;
+    fake_kvm_clear(&f);
+    cr_assert_eq(msi_set(&table, &msi[0], 0xfee00000, 7), 0);
+    assert_log(&f, "routes 43: 24=0fee00000:7 25=0fee00000:1f3 26=0fee00000:1f3;");
 }
