@@ -41,6 +41,12 @@ static const struct header_field header[] = {
     {"latency", 0x0d, 1, 0, 0xff, "latency timer; nothing here depends on it"},
     {"header_type", 0x0e, 1, 0, 0, "type 0, one function"},
     {"bist", 0x0f, 1, 0, 0, "no self-test"},
+    {"bar0", 0x10, 4, 0, 0, "declared by pci_bar_add(), where there is one"},
+    {"bar1", 0x14, 4, 0, 0, "the same"},
+    {"bar2", 0x18, 4, 0, 0, "the same"},
+    {"bar3", 0x1c, 4, 0, 0, "the same"},
+    {"bar4", 0x20, 4, 0, 0, "the same"},
+    {"bar5", 0x24, 4, 0, 0, "the same"},
     {"cardbus_cis", 0x28, 4, 0, 0, "none"},
     {"subsystem_vendor", 0x2c, 2, SUBSYSTEM_VENDOR, 0, "of the class"},
     {"subsystem", 0x2e, 2, SUBSYSTEM, 0, "of the class"},
@@ -101,6 +107,17 @@ uint8_t pci_add_capability(struct pci_function *f, uint8_t id, unsigned len)
     return at;
 }
 
+/* For traces. */
+static const char *register_name(unsigned reg)
+{
+    for (size_t i = 0; i < ARRAY_LEN(header); i++) {
+        if (reg - header[i].offset < header[i].size) {
+            return header[i].name;
+        }
+    }
+    return reg < PCI_FIRST_CAPABILITY ? "reserved" : "capability";
+}
+
 uint16_t pci_command(const struct pci_function *f)
 {
     return get_le16(&f->config[PCI_COMMAND]);
@@ -112,7 +129,8 @@ uint32_t pci_config_read(struct pci_function *f, unsigned reg, unsigned size)
     for (unsigned i = 0; i < size; i++) {
         value |= (uint32_t)f->config[reg + i] << 8 * i;
     }
-    trace(TRACE_pci_config_read, "%s 0x%02x size %u value 0x%x", f->dev->id, reg, size, value);
+    trace(TRACE_pci_config_read, "%s 0x%02x %s size %u value 0x%x", f->dev->id, reg,
+          register_name(reg), size, value);
     return value;
 }
 
@@ -125,7 +143,8 @@ void pci_config_write(struct pci_function *f, unsigned reg, uint32_t value, unsi
 {
     const bool command = touches(reg, size, PCI_COMMAND, 2);
 
-    trace(TRACE_pci_config_write, "%s 0x%02x size %u value 0x%x", f->dev->id, reg, size, value);
+    trace(TRACE_pci_config_write, "%s 0x%02x %s size %u value 0x%x", f->dev->id, reg,
+          register_name(reg), size, value);
     for (unsigned i = 0; i < size; i++) {
         const uint8_t mask = f->writable[reg + i];
         f->config[reg + i] = (uint8_t)((f->config[reg + i] & ~mask) | (value >> 8 * i & mask));

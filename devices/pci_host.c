@@ -21,7 +21,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define ECAM_SIZE (PCI_SLOTS << 15)

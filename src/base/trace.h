@@ -30,8 +30,8 @@
     X(dma_fault, "a device's copy was refused: address, length")                                   \
     X(device_reset, "a device was reset: id")                                                      \
     X(device_misfit, "a register table refused a guest access: id, block, offset, size")           \
-    X(pci_config_read, "a configuration space was read: device, register, size, value")            \
-    X(pci_config_write, "a configuration space was written: device, register, size, value")        \
+    X(pci_config_read, "a PCI register was read: device, offset, name, size, value")               \
+    X(pci_config_write, "a PCI register was written: device, offset, name, size, value")           \
     X(pci_bar, "a BAR moved: device, BAR, window or off, address")                                 \
     X(uart_tx, "a byte left the UART")                                                             \
     X(uart_rx, "a byte was read by the guest")                                                     \

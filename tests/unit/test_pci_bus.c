@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdlib.h>
 
 enum {
     COMMAND = 0x04,
@@ -64,6 +65,8 @@ Test(pci_bus, devices_take_the_slot_they_ask_for_or_the_first_free_one)
     for (size_t i = 0; i < ARRAY_LEN(d); i++) {
         cr_expect(pci_plugged(d[i]));
         cr_expect_eq(pci_slot(d[i]), slots[i]);
+        cr_expect_eq(d[i]->place.addr, slots[i], "as --info qtree shows it");
+        cr_expect_eq(pci_host_of(d[i]), p.host);
         cr_expect_eq(pci_intx_gsi(d[i]), (int)(FIXTURE_GSI + slots[i] % 4));
         cr_expect_eq(fake_config_read(&p, slots[i], 0, 4), 0x56781234);
     }
@@ -122,6 +125,27 @@ Test(pci_bus, slots_are_numbers_up_to_31)
     cr_expect_eq(device_set(d, "addr", "32", &e), -ERANGE);
     cr_expect_eq(device_set(d, "addr", "-1", &e), -EINVAL);
     cr_expect_eq(device_set(d, "addr", "1.0", &e), -EINVAL);
+    device_free(d);
+}
+
+Test(pci_bus, a_function_describes_itself)
+{
+    struct device *d = add(6);
+    char *text = NULL;
+    size_t size;
+    fake_config_write(&p, 6, 0x10, 0xc0000000, 4);
+    fake_config_write(&p, 6, 0x1c, 0x12, 4);
+    fake_config_write(&p, 6, COMMAND, 2, 2);
+    FILE *out = open_memstream(&text, &size);
+    pci_print(d, 4, out);
+    fclose(out);
+    cr_expect_str_eq(text, "    class Class 00ff, addr 00:06.0, pci id 1234:5678 (sub 1af4:1100)\n"
+                           "    bar 0: mem at 0xc0000000 [0xc0000fff]\n"
+                           "    bar 1: i/o at 0x0 [0x1f] (not decoded)\n"
+                           "    bar 2: mem at 0x1200000000 [0x120000ffff] (not decoded)\n"
+                           "    irq 14, pin A\n");
+    free(text);
+    cr_expect_null(pci_host_of(p.host), "the bridge is not plugged in");
     device_free(d);
 }
 
