@@ -83,11 +83,6 @@ static void reset(struct device *d)
     pci_intx_update(f);
 }
 
-void pci_function_level_reset(struct pci_function *f)
-{
-    device_reset_locked(f->dev);
-}
-
 static void add_advanced_features(struct pci_function *f)
 {
     f->af_at = pci_add_capability(f, CAP_AF, AF_LENGTH);

@@ -161,6 +161,6 @@ void pci_config_write(struct pci_function *f, unsigned reg, uint32_t value, unsi
     }
     if (f->af_at != 0 && reg == f->af_at + (unsigned)PCI_AF_CONTROL &&
         (value & PCI_AF_INITIATE_FLR) != 0) {
-        pci_function_level_reset(f);
+        device_reset_locked(f->dev); /* the function level reset */
     }
 }

@@ -10,7 +10,7 @@
  * pci_ports.c   configuration mechanism #1 (0xcf8, 0xcfc) of a PC
  *
  * Locking: the device's own lock guards its function. The host bridge takes it for a configuration
- * access, so the order is bridge, then function; the topology and the routes nest inside.
+ * access, which the ports make under their own; the topology and the routes nest inside.
  */
 #ifndef DEVICES_PCI_FUNCTION_H
 #define DEVICES_PCI_FUNCTION_H
@@ -24,8 +24,8 @@ enum {
     PCI_VENDOR = 0x00,
     PCI_COMMAND = 0x04,
     PCI_STATUS = 0x06,
-    PCI_BAR0 = 0x10,
     PCI_CLASS = 0x08, /* with the revision */
+    PCI_BAR0 = 0x10,
     PCI_SUBSYSTEM = 0x2c,
     PCI_CAPABILITIES = 0x34,
     PCI_INTERRUPT_LINE = 0x3c,
@@ -116,8 +116,6 @@ uint64_t pci_bar_address(const struct pci_function *f, unsigned n);
 
 /* Drive INTx, and its status bit, by what is raised and enabled now. (pci.c) */
 void pci_intx_update(struct pci_function *f);
-/* The guest resets this function alone; with the device's lock held. (pci.c) */
-void pci_function_level_reset(struct pci_function *f);
 
 /*
  * For MSI and MSI-X alike (pci_msi.c). A message that no interrupt controller listens for is
