@@ -181,27 +181,29 @@ static int get_buffer(struct engine *e, size_t size, struct buffer *b)
         return 0;
     if (size > reserved_size)
         return -ENOMEM;
-    mutex_lock(&reserved_lock);
     b->is_reserved = true;
     b->bytes = memremap(reserved, size, MEMREMAP_WB);
+    if (b->bytes == NULL)
+        return -ENOMEM;
     b->bus = dma_map_resource(e->bus.dev, reserved, size, DMA_BIDIRECTIONAL, 0);
-    if (b->bytes != NULL && !dma_mapping_error(e->bus.dev, b->bus))
-        return 0;
-    if (b->bytes != NULL)
+    if (dma_mapping_error(e->bus.dev, b->bus)) {
         memunmap(b->bytes);
-    mutex_unlock(&reserved_lock);
-    return -ENOMEM;
+        return -ENOMEM;
+    }
+    mutex_lock(&reserved_lock);
+    return 0;
 }
 
-static void put_buffer(struct engine *e, struct buffer *b)
+/* result: of the transfers with it. */
+static void put_buffer(struct engine *e, struct buffer *b, int result)
 {
-    if (!b->is_reserved) {
+    if (b->is_reserved) {
+        mutex_unlock(&reserved_lock);
+        dma_unmap_resource(e->bus.dev, b->bus, b->size, DMA_BIDIRECTIONAL, 0);
+        memunmap(b->bytes);
+    } else if (result != -ETIMEDOUT) { /* a device that is late may still write there */
         dma_free_coherent(e->bus.dev, b->size, b->bytes, b->bus);
-        return;
     }
-    dma_unmap_resource(e->bus.dev, b->bus, b->size, DMA_BIDIRECTIONAL, 0);
-    memunmap(b->bytes);
-    mutex_unlock(&reserved_lock);
 }
 
 /* No short run of these repeats, so that a copy to a wrong place shows. */
@@ -256,9 +258,7 @@ static int copy(struct engine *e, u32 size)
                 size, differs(b.bytes, size), differs(b.bytes + half, size));
         error = -EIO;
     }
-    /* A device that is late may still write there. */
-    if (error != -ETIMEDOUT || b.is_reserved)
-        put_buffer(e, &b);
+    put_buffer(e, &b, error);
     return error;
 }
 
@@ -337,7 +337,7 @@ static ssize_t error_test_store(struct device *dev, struct device_attribute *att
             error = -EIO;
         }
         writel(0, channel_reg(e, CHANNEL_FLAGS));
-        put_buffer(e, &b);
+        put_buffer(e, &b, error);
     }
     mutex_unlock(&e->lock);
     return error != 0 ? error : len;
