@@ -68,11 +68,6 @@ static void sample_write(struct device *d, uint32_t offset, uint64_t value, unsi
 
 #define BLOCK_SIZE 0x50
 
-static const struct reg repeating_regs[] = {
-    {"global", 0, 4, 4, REG_RW, 0, "there once"},
-    {"channel", 0x14, 4, 4, REG_RW, 0, "there three times"},
-};
-
 static const struct reg_block sample_blocks[] = {
     {.name = "main",
      .size = BLOCK_SIZE,
@@ -85,14 +80,6 @@ static const struct reg_block sample_blocks[] = {
      .count = 1,
      .misfit_reads_zero = true,
      .read = sample_read},
-    {.name = "repeating",
-     .size = 0x80,
-     .regs = TABLE(repeating_regs),
-     .repeat_from = 0x10,
-     .stride = 0x20,
-     .repeats = 3,
-     .read = sample_read,
-     .write = sample_write},
 };
 
 static int sample_realize(struct device *d, struct err *e)
@@ -101,9 +88,6 @@ static int sample_realize(struct device *d, struct err *e)
     int ret = device_map_block(d, 0, d->env->mem_root, 0x1000, NULL, e);
     if (ret == 0) {
         ret = device_map_block(d, 1, d->env->mem_root, 0x2000, NULL, e);
-    }
-    if (ret == 0) {
-        ret = device_map_block(d, 2, d->env->mem_root, 0x3000, NULL, e);
     }
     return ret == 0 && s->count == 7 ? err_set(e, EIO, "seven is refused") : ret;
 }
@@ -378,21 +362,6 @@ Test(device, a_block_may_answer_misfits_with_zero)
     device_free(d);
 }
 
-Test(device, registers_may_repeat)
-{
-    struct device *d = fake_device_of(&m, &sample_class, NULL);
-    struct sample *s = DEVICE_STATE(struct sample, d);
-    for (uint32_t at = 0; at < 0x80; at += 4) {
-        unsigned reads = s->reads;
-        bool exists = at == 0 || at == 0x14 || at == 0x34 || at == 0x54;
-        uint64_t value = fake_read(m.mem, 0x3000 + at, 4);
-        cr_assert_eq(value, exists ? 0x55667788 : UINT32_MAX, "0x%x", at);
-        cr_assert_eq(s->reads, reads + exists);
-        cr_assert(!exists || s->offset == at);
-    }
-    device_free(d);
-}
-
 /* --- help and registry ------------------------------------------------ */
 
 static char *help_text(void (*print)(FILE *out))
@@ -414,15 +383,10 @@ static void print_sample(FILE *out)
 Test(device, help_shows_properties_and_registers)
 {
     static const char *const want[] = {
-        "sample: a device for tests\n",
-        "count=<number> (3)  how many; 1 to 10",
-        "flag=<on|off>  a switch",
-        "size=<size> (4K)",
-        "registers of main, 0x50 bytes",
-        "0x20-0x2f    1,2,4,8 rw ",
-        "0x8          1       wo",
-        "identification",
-        "from 0x10 on: 3 times, 0x20 bytes apart",
+        "sample: a device for tests\n",  "count=<number> (3)  how many; 1 to 10",
+        "flag=<on|off>  a switch",       "size=<size> (4K)",
+        "registers of main, 0x50 bytes", "0x20-0x2f    1,2,4,8 rw ",
+        "0x8          1       wo",       "identification",
     };
     char *text = help_text(print_sample);
     for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
