@@ -189,7 +189,7 @@ void device_free(struct device *d)
     }
     for (size_t i = 0; i < d->region_count; i++) {
         region_fini(&d->regions[i].region);
-        free(d->regions[i].index);
+        free(d->regions[i].sizes);
     }
     free_strings(d);
     io_guard_destroy(&d->guard);

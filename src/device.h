@@ -142,8 +142,6 @@ struct reg {
     const char *meaning;
 };
 
-#define REG_BLOCK_MAX 255
-
 /*
  * A block of registers that becomes one region. Accesses the table does not
  * allow never reach the callbacks: writes are dropped, reads give all ones (or
@@ -153,7 +151,7 @@ struct reg_block {
     const char *name;
     uint64_t size; /* bytes of the region */
     const struct reg *regs;
-    size_t count;           /* at most REG_BLOCK_MAX */
+    size_t count;
     bool misfit_reads_zero; /* else all ones */
     /* The registers from repeat_from on, all within stride bytes, are there `repeats` times, each
      * time stride bytes further. 0: nothing repeats. */
@@ -268,13 +266,13 @@ struct device_class {
 #define DEVICE_ID_MAX      32
 #define DEVICE_REGIONS_MAX 8
 
-/* One mapped register block. The index makes the check of an access one look-up. */
+/* One mapped register block. The check of an access is one look-up. */
 struct device_region {
     struct region region;
     struct device *dev;
     const struct reg_block *block;
-    /* For each byte 0..span-1 the register's number + 1 for reads, then the same for writes. */
-    uint8_t *index;
+    /* For each byte 0..span-1 the sizes of reads that may begin there; then the same for writes. */
+    uint8_t *sizes;
     uint32_t span; /* the last register ends here */
 };
 
@@ -338,10 +336,8 @@ void device_unlock(struct device *d);
 /* Property number i of a class, its own first, then those of its buses; NULL after the last. */
 const struct prop *device_prop(const struct device_class *cls, size_t i);
 
-/* The register at offset for a read (or write) of size bytes, or NULL if the table refuses it. For
- * one that repeats: its entry, which has the offset of the first. */
-const struct reg *device_find_reg(const struct device_region *r, uint64_t offset, unsigned size,
-                                  bool write);
+/* Does the register table allow a read (or write) of size bytes (1, 2, 4 or 8) at offset? */
+bool device_access_fits(const struct device_region *r, uint64_t offset, unsigned size, bool write);
 
 /* Texts for `--device NAME,help` (properties, then registers) and `--device help`. */
 void device_class_help(const struct device_class *cls, FILE *out);

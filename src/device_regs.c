@@ -2,7 +2,7 @@
  * Register blocks: from a device's table to an io region that lets through
  * only what the table allows. See device.h.
  *
- * Locking: an index does not change after device_map_block(). The core holds
+ * Locking: sizes do not change after device_map_block(). The core holds
  * the device's lock (unless the class is lock-free) around the region's
  * callbacks here, and so around the block's.
  */
@@ -23,24 +23,15 @@ static uint64_t first_of_repeats(const struct reg_block *b, uint64_t offset)
                                                           : offset;
 }
 
-const struct reg *device_find_reg(const struct device_region *r, uint64_t offset, unsigned size,
-                                  bool write)
+bool device_access_fits(const struct device_region *r, uint64_t offset, unsigned size, bool write)
 {
     if (offset >= r->span) {
         offset = first_of_repeats(r->block, offset);
         if (offset >= r->span) {
-            return NULL;
+            return false;
         }
     }
-    unsigned n = r->index[write ? r->span + offset : offset];
-    if (n == 0) {
-        return NULL;
-    }
-    const struct reg *reg = &r->block->regs[n - 1];
-    uint64_t at = offset - reg->offset;
-    bool starts = (reg->widths & REG_AT_START) != 0 ? at == 0 : at % size == 0;
-    bool fits = (reg->widths & size) != 0 && starts && size <= reg->length - at;
-    return fits ? reg : NULL;
+    return (r->sizes[write ? r->span + offset : offset] & size) != 0;
 }
 
 static void count_misfit(struct device_region *r, uint64_t offset, unsigned size, const char *verb)
@@ -55,7 +46,7 @@ static void count_misfit(struct device_region *r, uint64_t offset, unsigned size
 static uint64_t block_read(void *opaque, uint64_t offset, unsigned size)
 {
     struct device_region *r = opaque;
-    if (device_find_reg(r, offset, size, false) == NULL) {
+    if (!device_access_fits(r, offset, size, false)) {
         count_misfit(r, offset, size, "read");
         return r->block->misfit_reads_zero ? 0 : UINT64_MAX;
     }
@@ -65,7 +56,7 @@ static uint64_t block_read(void *opaque, uint64_t offset, unsigned size)
 static void block_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
     struct device_region *r = opaque;
-    if (device_find_reg(r, offset, size, true) == NULL) {
+    if (!device_access_fits(r, offset, size, true)) {
         count_misfit(r, offset, size, "write");
         return;
     }
@@ -81,10 +72,18 @@ static const struct region_ops block_ops = {
     .endian = ENDIAN_LITTLE,
 };
 
-static int build_index(struct device_region *r)
+/* Let accesses of a size begin wherever the register takes them; sizes[0] is its first byte. */
+static void add_size(uint8_t *sizes, const struct reg *reg, unsigned size)
+{
+    uint32_t step = (reg->widths & REG_AT_START) != 0 ? reg->length : size;
+    for (uint32_t at = 0; size <= reg->length - at; at += step) {
+        sizes[at] |= (uint8_t)(reg->widths & size);
+    }
+}
+
+static int build_sizes(struct device_region *r)
 {
     const struct reg_block *b = r->block;
-    assert(b->count <= REG_BLOCK_MAX);
     for (size_t i = 0; i < b->count; i++) {
         uint32_t end = b->regs[i].offset + b->regs[i].length;
         assert(end <= b->size);
@@ -92,17 +91,19 @@ static int build_index(struct device_region *r)
                end <= b->repeat_from + b->stride);
         r->span = end > r->span ? end : r->span;
     }
-    r->index = calloc(2, (size_t)r->span + 1); /* never empty */
-    if (r->index == NULL) {
+    r->sizes = calloc(2, (size_t)r->span + 1); /* never empty */
+    if (r->sizes == NULL) {
         return -ENOMEM;
     }
     for (size_t i = 0; i < b->count; i++) {
         const struct reg *reg = &b->regs[i];
-        if ((reg->access & REG_RO) != 0) {
-            memset(r->index + reg->offset, (int)i + 1, reg->length);
-        }
-        if ((reg->access & REG_WO) != 0) {
-            memset(r->index + r->span + reg->offset, (int)i + 1, reg->length);
+        for (unsigned size = 1; size <= 8; size *= 2) {
+            if ((reg->access & REG_RO) != 0) {
+                add_size(r->sizes + reg->offset, reg, size);
+            }
+            if ((reg->access & REG_WO) != 0) {
+                add_size(r->sizes + r->span + reg->offset, reg, size);
+            }
         }
     }
     return 0;
@@ -114,7 +115,7 @@ int device_make_block(struct device *d, size_t n, struct region **out, struct er
     struct device_region *r = &d->regions[d->region_count];
     r->dev = d;
     r->block = &d->cls->blocks[n];
-    int ret = build_index(r);
+    int ret = build_sizes(r);
     if (ret < 0) {
         return err_set(e, -ret, "cannot make %s.%s, out of memory", d->id, r->block->name);
     }

@@ -72,8 +72,8 @@ Test(device_repeats, each_is_where_the_stride_says_and_nowhere_else)
                      at);
         cr_assert_eq(guest_error_count(&d->guest_errors), errors);
     }
-    cr_assert_str_eq(device_find_reg(&d->regions[0], 0x54, 4, false)->name, "channel");
-    cr_assert_null(device_find_reg(&d->regions[0], UINT64_MAX, 1, false));
+    cr_assert(device_access_fits(&d->regions[0], 0x54, 4, false));
+    cr_assert_not(device_access_fits(&d->regions[0], UINT64_MAX, 1, false));
     device_free(d);
     fake_machine_free(&m);
 }
