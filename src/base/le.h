@@ -5,6 +5,7 @@
 #ifndef BASE_LE_H
 #define BASE_LE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 static inline uint16_t get_le16(const uint8_t *p)
@@ -38,6 +39,38 @@ static inline void put_le64(uint8_t *p, uint64_t v)
 {
     put_le32(p, (uint32_t)v);
     put_le32(p + 4, (uint32_t)(v >> 32));
+}
+
+/* The same by size: n is 1, 2, 4 or 8. */
+static inline uint64_t get_le_n(const uint8_t *p, size_t n)
+{
+    switch (n) {
+    case 1:
+        return *p;
+    case 2:
+        return get_le16(p);
+    case 4:
+        return get_le32(p);
+    default:
+        return get_le64(p);
+    }
+}
+
+static inline void put_le_n(uint8_t *p, uint64_t v, size_t n)
+{
+    switch (n) {
+    case 1:
+        *p = (uint8_t)v;
+        break;
+    case 2:
+        put_le16(p, (uint16_t)v);
+        break;
+    case 4:
+        put_le32(p, (uint32_t)v);
+        break;
+    default:
+        put_le64(p, v);
+    }
 }
 
 #endif

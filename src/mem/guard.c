@@ -20,16 +20,10 @@ void io_guard_destroy(struct io_guard *g)
 
 void io_guard_enter(struct io_guard *g)
 {
-    if (g != NULL) {
-        pthread_mutex_lock(&g->lock);
-    }
-    io_callback_depth++;
+    guard_enter(g);
 }
 
 void io_guard_leave(struct io_guard *g)
 {
-    io_callback_depth--;
-    if (g != NULL) {
-        pthread_mutex_unlock(&g->lock);
-    }
+    guard_leave(g);
 }

@@ -63,7 +63,26 @@ void reader_reclaim(struct topology *t);
 /* render.c: the ranges of the view of root, into v. */
 int render_ranges(struct region *root, struct flatview *v);
 
-/* guard.c: how many device callbacks this thread is in. */
+/*
+ * guard.c: how many device callbacks this thread is in; and io_guard_enter() and io_guard_leave()
+ * without a call, for the path of an access.
+ */
 extern _Thread_local unsigned io_callback_depth;
+
+static inline void guard_enter(struct io_guard *g)
+{
+    if (g != NULL) {
+        pthread_mutex_lock(&g->lock);
+    }
+    io_callback_depth++;
+}
+
+static inline void guard_leave(struct io_guard *g)
+{
+    io_callback_depth--;
+    if (g != NULL) {
+        pthread_mutex_unlock(&g->lock);
+    }
+}
 
 #endif

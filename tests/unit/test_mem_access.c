@@ -4,11 +4,14 @@
  */
 #include "tests/unit/fake_mem.h"
 
+#include "src/base/trace.h"
 #include "src/mem/dma.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct topology *topo;
 static struct region root;
@@ -280,4 +283,90 @@ Test(mem_access, a_callback_can_move_its_region)
     cr_assert_eq(aspace_read(as, 0x9000, data, 4), ACCESS_OK);
     cr_assert_eq(aspace_read(as, IO_ADDR, data, 4), ACCESS_UNASSIGNED);
     fake_io_fini(&other);
+}
+
+/* --- finding the range ------------------------------------------------ */
+
+#define MOVERS 4
+
+static struct fake_io movers[MOVERS];
+static struct aspace *spaces[2]; /* of the even and the odd movers */
+
+/* Read from place number `place` of a space: only the mover that is there now is called. */
+static void check_place(unsigned space, unsigned place)
+{
+    bool found = false;
+    uint8_t data[4];
+
+    for (unsigned i = 0; i < MOVERS; i++) {
+        movers[i].call_count = 0;
+    }
+    enum access_result result = aspace_read(spaces[space], place * 16 + 4, data, 4);
+    for (unsigned i = 0; i < MOVERS; i++) {
+        bool there = i % 2 == space && movers[i].region.offset == place * 16;
+        cr_assert_eq(movers[i].call_count, there);
+        found = found || there;
+    }
+    cr_assert_eq(result, found ? ACCESS_OK : ACCESS_UNASSIGNED);
+}
+
+/* Wherever the last access went, in this space or another, and whatever has moved since. */
+Test(mem_access, finds_what_is_there_now)
+{
+    struct region ports;
+    unsigned random = 1;
+
+    region_init_container(&ports, topo, "ports", REGION_ALL);
+    spaces[0] = as;
+    spaces[1] = aspace_new(topo, "ports", &ports);
+    for (unsigned i = 0; i < MOVERS; i++) {
+        fake_io_init(&movers[i], topo, "mover", 16);
+        region_add(i % 2 == 0 ? &root : &ports, i * 16, &movers[i].region, 0);
+    }
+    for (unsigned step = 0; step < 5000; step++) {
+        random = random * 1103515245 + 12345;
+        unsigned i = (random >> 16) % MOVERS, place = i + MOVERS * (random >> 20 & 1);
+        if (step % 4 == 0) { /* to one of the two places that are its own */
+            region_set_offset(&movers[i].region, place * 16);
+        }
+        check_place(random >> 24 & 1, place);
+    }
+    aspace_free(spaces[1]);
+    for (unsigned i = 0; i < MOVERS; i++) {
+        fake_io_fini(&movers[i]);
+    }
+    region_fini(&ports);
+}
+
+/* --- traces ----------------------------------------------------------- */
+
+static uint64_t read_too_much(void *opaque, uint64_t offset, unsigned size)
+{
+    (void)opaque, (void)offset, (void)size;
+    return UINT64_MAX;
+}
+
+/* Both ways of access: with an endian other than the host's it is not plain. */
+Test(mem_access, traces_show_the_bytes_that_moved)
+{
+    char path[] = "/tmp/vmm-access-XXXXXX", text[1024] = "";
+    int fd = mkstemp(path);
+
+    cr_assert(fd >= 0 && trace_open(path, NULL) == 0);
+    cr_assert_eq(trace_enable("mem_read,mem_write", NULL), 0);
+    io.ops.read = read_too_much;
+    for (unsigned i = 0; i < 2; i++) {
+        uint8_t data[2] = {0x34, 0x12};
+        io.ops.endian = i == 0 ? ENDIAN_LITTLE : ENDIAN_BIG;
+        aspace_write(as, IO_ADDR + i, data, 2);
+        aspace_read(as, IO_ADDR + i, data, 2);
+    }
+    trace_close();
+    cr_assert(read(fd, text, sizeof(text) - 1) > 0);
+    close(fd);
+    unlink(path);
+    cr_expect_not_null(strstr(text, "mem_write memory 0x1000 size 2 value 0x1234\n"), "%s", text);
+    cr_expect_not_null(strstr(text, "mem_read memory 0x1000 size 2 value 0xffff\n"), "%s", text);
+    cr_expect_not_null(strstr(text, "mem_write memory 0x1001 size 2 value 0x1234\n"), "%s", text);
+    cr_expect_not_null(strstr(text, "mem_read memory 0x1001 size 2 value 0xffff\n"), "%s", text);
 }

@@ -1,10 +1,12 @@
 /*
  * Accesses of every size at every alignment, under all rules of size and in both
- * byte orders, against an oracle that thinks in bytes.
+ * byte orders, against an oracle that thinks in bytes; and the short way that plain
+ * accesses go against the long one.
  */
 #include "tests/unit/fake_mem.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
 static struct topology *topo;
 static struct region root;
@@ -181,14 +183,15 @@ static bool rule_number(unsigned n, struct access_rule *rule)
     return n < 32;
 }
 
-static void try_all_rules(enum endian endian)
+static void try_all_rules(enum endian endian,
+                          void (*try)(struct access_rule, struct access_rule, enum endian))
 {
     struct access_rule guest, impl;
 
     for (unsigned g = 0; rule_number(g, &guest); g++) {
         for (unsigned i = 0; rule_number(i, &impl); i++) {
             if (guest.min <= guest.max && impl.min <= impl.max) {
-                try_rules(guest, impl, endian);
+                try(guest, impl, endian);
             }
         }
     }
@@ -196,10 +199,96 @@ static void try_all_rules(enum endian endian)
 
 Test(mem_sizes, little_endian)
 {
-    try_all_rules(ENDIAN_LITTLE);
+    try_all_rules(ENDIAN_LITTLE, try_rules);
 }
 
 Test(mem_sizes, big_endian)
 {
-    try_all_rules(ENDIAN_BIG);
+    try_all_rules(ENDIAN_BIG, try_rules);
+}
+
+/* --- the short way and the long one ----------------------------------- */
+
+/*
+ * A window onto the device's registers from some offset on, right behind a byte of RAM: an access
+ * that begins with that byte has two parts, and such parts go the long way.
+ */
+#define WINDOW_ADDR 0x2000
+static struct region window;
+
+/* What an access came to, and the device's part in it. */
+struct outcome {
+    enum access_result result;
+    uint8_t data[17];
+    unsigned call_count;
+    struct fake_call calls[16];
+    uint64_t refused;
+};
+
+/* Of `extra` bytes of RAM and len of the device. */
+static struct outcome outcome_of(uint64_t addr, unsigned extra, unsigned len, bool write)
+{
+    struct outcome o = {0};
+    uint64_t refused = aspace_counts(as).refused;
+    uint8_t data[17];
+
+    for (unsigned i = 0; i < sizeof(data); i++) {
+        data[i] = (uint8_t)(0xa0 + i - extra);
+    }
+    io.call_count = 0;
+    o.result = write ? aspace_write(as, addr - extra, data, extra + len)
+                     : aspace_read(as, addr - extra, data, extra + len);
+    memcpy(o.data, data + extra, len);
+    o.call_count = io.call_count;
+    memcpy(o.calls, io.calls, io.call_count * sizeof(o.calls[0]));
+    o.refused = aspace_counts(as).refused - refused;
+    return o;
+}
+
+static bool same(const struct outcome *a, const struct outcome *b)
+{
+    bool calls = a->call_count == b->call_count;
+
+    for (unsigned i = 0; calls && i < a->call_count; i++) {
+        const struct fake_call *x = &a->calls[i], *y = &b->calls[i];
+        calls = x->write == y->write && x->offset == y->offset && x->value == y->value &&
+                x->size == y->size;
+    }
+    return calls && a->result == b->result && a->refused == b->refused &&
+           memcmp(a->data, b->data, sizeof(a->data)) == 0;
+}
+
+static void compare_ways(struct access_rule guest, struct access_rule impl, enum endian endian)
+{
+    io.ops.guest = guest;
+    io.ops.impl = impl;
+    io.ops.endian = endian;
+    for (unsigned access = 0; access < 2 * 16; access++) {
+        bool write = access & 1;
+        unsigned len = 1 + access / 2;
+        struct outcome direct = outcome_of(WINDOW_ADDR, 0, len, write);
+        struct outcome split = outcome_of(WINDOW_ADDR, 1, len, write);
+        cr_assert(same(&direct, &split),
+                  "guest %u..%u%s, impl %u..%u%s, %s-endian, %s of %u at %lu", guest.min, guest.max,
+                  guest.unaligned ? " unaligned" : "", impl.min, impl.max,
+                  impl.unaligned ? " unaligned" : "", endian == ENDIAN_BIG ? "big" : "little",
+                  write ? "write" : "read", len, window.target_offset);
+    }
+}
+
+Test(mem_sizes, plain_accesses_do_what_the_long_way_does)
+{
+    struct fake_ram ram;
+
+    fake_ram_init(&ram, topo, REGION_RAM, "ram", 1);
+    region_add(&root, WINDOW_ADDR - 1, &ram.region, 0);
+    region_init_alias(&window, topo, "window", FAKE_IO_BYTES, &io.region, 0);
+    region_add(&root, WINDOW_ADDR, &window, 0);
+    for (unsigned offset = 0; offset < 9; offset++) {
+        region_set_alias_offset(&window, offset);
+        try_all_rules(ENDIAN_LITTLE, compare_ways);
+        try_all_rules(ENDIAN_BIG, compare_ways);
+    }
+    region_fini(&window);
+    fake_ram_fini(&ram);
 }
