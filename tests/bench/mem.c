@@ -13,13 +13,11 @@
  * Each figure is the median of several runs.
  */
 #include "src/mem/aspace.h"
+#include "tests/bench/timing.h"
 
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define REGIONS   10000
 #define STRIDE    0x10000ULL
@@ -38,45 +36,6 @@ static uint64_t addresses[ADDRESSES];       /* random, in regions and holes */
 static struct range sorted[REGIONS];        /* for the floor's search */
 static struct flat_range unsorted[REGIONS]; /* for the floor's sort */
 static volatile uint64_t sink;
-
-static double now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double time_of(void (*run)(void))
-{
-    double begin = now_ns();
-
-    run();
-    return now_ns() - begin;
-}
-
-/* Both in turns, so that a busy host slows both. */
-static void report(const char *name, void (*ours)(void), void (*floor)(void), double each,
-                   const char *unit)
-{
-    double value[RUNS], least[RUNS];
-
-    for (unsigned i = 0; i < RUNS; i++) {
-        value[i] = time_of(ours);
-        least[i] = time_of(floor);
-    }
-    qsort(value, RUNS, sizeof(value[0]), by_value);
-    qsort(least, RUNS, sizeof(least[0]), by_value);
-    printf("%s %.4g %s %.2f\n", name, value[RUNS / 2] / each, unit,
-           value[RUNS / 2] / least[RUNS / 2]);
-}
 
 /* --- the set-up ------------------------------------------------------- */
 
@@ -293,15 +252,15 @@ static void dispatch_floor(void)
 int main(void)
 {
     set_up();
-    report("render", render, sort, 1e6, "ms");
-    report("rerender", rerender, sort, 1e6, "ms");
-    report("lookup", lookup, lookup_floor, ACCESSES, "ns");
+    report("render", render, sort, RUNS, 1e6, "ms");
+    report("rerender", rerender, sort, RUNS, 1e6, "ms");
+    report("lookup", lookup, lookup_floor, RUNS, ACCESSES, "ns");
     floor_locks = true;
-    report("dispatch", dispatch, dispatch_floor, ACCESSES, "ns");
+    report("dispatch", dispatch, dispatch_floor, RUNS, ACCESSES, "ns");
     floor_locks = false;
     for (unsigned i = 0; i < DEVICES; i++) {
         devices[i].guard = NULL;
     }
-    report("dispatch-lockless", dispatch, dispatch_floor, ACCESSES, "ns");
+    report("dispatch-lockless", dispatch, dispatch_floor, RUNS, ACCESSES, "ns");
     return 0;
 }
