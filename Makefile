@@ -13,8 +13,23 @@ ARCH_DIR_x86_64 := x86
 ARCH_DIR_arm64  := arm64
 ARCH_DIR        := $(ARCH_DIR_$(ARCH))
 ifeq ($(ARCH_DIR),)
-$(error ARCH=$(ARCH) is not supported; use x86_64)
+$(error ARCH=$(ARCH) is not supported; use x86_64 or arm64)
 endif
+
+# A cross build: Debian's compiler for the other architecture, or any clang told so.
+TRIPLE_x86_64 := x86_64-linux-gnu
+TRIPLE_arm64  := aarch64-linux-gnu
+ifneq ($(ARCH),$(HOST_ARCH))
+CROSS := $(TRIPLE_$(ARCH))-
+ifeq ($(origin CC),default)
+CC := $(CROSS)gcc
+else ifneq ($(filter clang%,$(notdir $(CC))),)
+override CC := $(CC) --target=$(TRIPLE_$(ARCH))
+endif
+AR    := $(CROSS)ar
+STRIP := $(CROSS)strip
+endif
+STRIP ?= strip
 
 BUILD := build/$(ARCH)$(if $(SAN),-$(SAN))$(if $(filter clang%,$(notdir $(CC))),-clang)
 Q     := $(if $(filter 1,$(V)),,@)
@@ -46,16 +61,37 @@ ifeq ($(shell pkg-config --exists capstone 2>/dev/null && echo yes),yes)
 CPPFLAGS += -DHAVE_CAPSTONE $(shell pkg-config --cflags capstone)
 endif
 
+# On arm64: the device tree (libfdt) and compressed kernels (zlib). A cross build links those that
+# tools/deps keeps in a folder, since the packages of two architectures cannot be installed at once.
+ifneq ($(CROSS),)
+SYSROOT   := build/$(ARCH)/sysroot
+CPPFLAGS  += -isystem $(SYSROOT)/usr/include -isystem $(SYSROOT)/usr/include/$(TRIPLE_$(ARCH))
+FDT_LIBS  := -L$(SYSROOT)/usr/lib/$(TRIPLE_$(ARCH)) -l:libfdt.a -l:libz.a
+else
+FDT_LIBS  := -lfdt -lz
+endif
+ifeq ($(ARCH),arm64)
+LDLIBS += $(FDT_LIBS)
+endif
+$(SYSROOT):
+	$(error The libraries of $(ARCH) are missing: run tools/deps $(ARCH))
+
 VERSION  := $(shell cat VERSION 2>/dev/null || echo 0)
 CPPFLAGS += -DVMM_VERSION='"$(VERSION)"'
 
 # --- sources ----------------------------------------------------------------
-LIB_SRC := $(filter-out src/main.c,$(wildcard src/*.c src/base/*.c src/mem/*.c src/console/*.c \
-             src/kvm/*.c src/boot/*.c src/arch/$(ARCH_DIR)/*.c devices/*.c virtio/*.c \
+# Formats of kernels that only one architecture has.
+BOOT_x86   := $(patsubst %,src/boot/%.c,boot_params elf flat linux_x86 multiboot pieces pvh)
+BOOT_arm64 := src/boot/linux_arm64.c
+BOOT_OTHER := $(filter-out $(BOOT_$(ARCH_DIR)),$(BOOT_x86) $(BOOT_arm64))
+LIB_SRC := $(filter-out src/main.c $(BOOT_OTHER),$(wildcard src/*.c src/base/*.c src/mem/*.c \
+             src/console/*.c src/kvm/*.c src/boot/*.c src/arch/$(ARCH_DIR)/*.c devices/*.c virtio/*.c \
              virtio/backend/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 MAIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/main.c))
-UNIT_SRC := $(wildcard tests/unit/*.c)
+# arm64 code without KVM is tested on every host.
+UNIT_ARM64 := $(filter-out $(LIB_SRC),$(wildcard src/arch/arm64/fdt.c $(BOOT_arm64)))
+UNIT_SRC := $(wildcard tests/unit/*.c) $(UNIT_ARM64)
 UNIT_OBJ := $(UNIT_SRC:%.c=$(BUILD)/%.o)
 BENCH_SRC := $(wildcard tests/bench/*.c)
 BENCHES  := $(BENCH_SRC:%.c=$(BUILD)/%)
@@ -63,14 +99,14 @@ BENCHES  := $(BENCH_SRC:%.c=$(BUILD)/%)
 .PHONY: all help check check-unit check-boot check-lab bench bench-boot demo guests \
         format lint docs check-docs asan tsan install clean FORCE
 
-all: $(if $(MAIN_OBJ),$(BUILD)/vmm) $(BUILD)/libvmm.a $(if $(SAN),,$(if $(MAIN_OBJ),vmm))
+all: $(if $(MAIN_OBJ),$(BUILD)/vmm) $(BUILD)/libvmm.a $(if $(SAN)$(CROSS),,$(if $(MAIN_OBJ),vmm))
 
 help:
 	@sed -n 's/^#: //p' Makefile
 
 # A change of compiler or flags rebuilds everything: the command line is a prerequisite.
 FLAGS_LINE := $(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(LDFLAGS) $(LDLIBS)
-$(BUILD)/flags: FORCE
+$(BUILD)/flags: FORCE | $(SYSROOT)
 	@mkdir -p $(@D); echo '$(subst ','\'',$(FLAGS_LINE))' | cmp -s - $@ || \
 	    echo '$(subst ','\'',$(FLAGS_LINE))' > $@
 
@@ -98,7 +134,7 @@ vmm: $(BUILD)/vmm
 # Criterion finds its tests by their section, which --gc-sections would drop.
 $(BUILD)/tests/unit/unit: $(UNIT_OBJ) $(BUILD)/libvmm.a
 	$(if $(Q),@echo "  LD      $@")
-	$(Q)$(CC) $(LDFLAGS) -Wl,--no-gc-sections -rdynamic -o $@ $^ $(LDLIBS) -lcriterion
+	$(Q)$(CC) $(LDFLAGS) -Wl,--no-gc-sections -rdynamic -o $@ $^ $(LDLIBS) $(if $(UNIT_ARM64),$(FDT_LIBS)) -lcriterion
 
 $(BUILD)/tests/boot/talk: $(BUILD)/tests/boot/talk.o
 	$(if $(Q),@echo "  LD      $@")
@@ -161,7 +197,7 @@ check-docs: $(DEVICE_DOCS)
 
 #: make install      binary, man page, bash completion (DESTDIR=, PREFIX=)
 install: all
-	install -D -m 755 -s $(BUILD)/vmm $(DESTDIR)$(PREFIX)/bin/vmm
+	install -D -m 755 -s --strip-program=$(STRIP) $(BUILD)/vmm $(DESTDIR)$(PREFIX)/bin/vmm
 	install -D -m 644 docs/vmm.1 $(DESTDIR)$(PREFIX)/share/man/man1/vmm.1
 	install -D -m 644 tools/completion.bash \
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmm

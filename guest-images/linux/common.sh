@@ -27,7 +27,8 @@ debian_arch()
 {
     case $1 in
         x86_64) echo amd64 ;;
-        *) die "no Linux images for the architecture '$1' (x86_64 is the one there is)" ;;
+        arm64) echo arm64 ;;
+        *) die "no Linux images for the architecture '$1'" "x86_64 or arm64" ;;
     esac
 }
 
@@ -42,8 +43,8 @@ publish()
 
 # download_packages FOLDER CHOOSE: download the Debian packages that the function CHOOSE names into FOLDER.
 # CHOOSE gets the options for apt as arguments and prints names, none when the package lists have
-# them not. The host's lists come first, then, where they are missing or too old, lists of our own
-# in FOLDER: we may not be root. What apt said is shown on failure.
+# them not. The host's lists come first, then, where they are missing, too old or not of the wanted
+# architecture, lists of our own in FOLDER: we may not be root. What apt said is shown on failure.
 download_packages()
 {
     download_folder=$1 download_choose=$2
@@ -51,7 +52,7 @@ download_packages()
     mkdir -p "$download_lists/lists/partial" "$download_lists/archives/partial"
     download_chosen -o APT::Sandbox::User=root ||
         download_with_new_lists -o APT::Sandbox::User=root -o "Dir::State::Lists=$download_lists/lists" \
-            -o "Dir::Cache=$download_lists" || {
+            -o "Dir::Cache=$download_lists" -o "APT::Architectures=amd64,arm64" || {
         cat "$download_lists/log" >&2 2>/dev/null || :
         return 1
     }
@@ -82,6 +83,10 @@ pack()
     (cd "$1" && find . | LC_ALL=C sort | cpio --quiet --reproducible -o -H newc -R 0:0) >"$2.$$"
     mv "$2.$$" "$2"
 }
+
+# The architecture of this machine, by our name.
+# shellcheck disable=SC2034 # for the scripts that source this
+host_arch=$(uname -m | sed 's/^aarch64$/arm64/')
 
 # shellcheck disable=SC2034 # for the scripts that source this
 if [ -n "${XDG_CACHE_HOME:-}" ]; then
