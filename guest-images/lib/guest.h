@@ -121,7 +121,8 @@ typedef void irq_handler(void *arg);
 
 /*
  * Call handler(arg) for each interrupt of level line gsi, on the boot CPU. One handler a line: it
- * makes the devices that share the line let go of it. Attaching again replaces the handler.
+ * makes the devices that share the line let go of it. It may be called once more than there is a
+ * reason for. Attaching again replaces the handler.
  */
 void irq_attach_line(unsigned gsi, irq_handler *handler, void *arg);
 void irq_detach_line(unsigned gsi);
@@ -134,6 +135,9 @@ struct irq_message {
 
 /* A message of its own, upon which handler(arg) is called on the boot CPU; about 20 in a run. */
 struct irq_message irq_attach_message(irq_handler *handler, void *arg);
+
+/* Give interrupts that are on their way a moment to come: before a check that none did. */
+void irq_settle(void);
 
 /* --- CPUs ---------------------------------------------------------------- */
 

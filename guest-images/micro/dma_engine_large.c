@@ -56,6 +56,17 @@ static void two_halves(uint64_t seed)
     CHECK_EQ(user_call(first_wrong, seed), WORDS);
 }
 
+/* Ranges that overlap, of a size that is copied in pieces: as memmove(), either way. */
+static void overlap(uint64_t seed, uint64_t dst)
+{
+    user_call(fill, seed);
+    dma_start(&dma, 0, dst, SRC_GPA, SIZE);
+    CHECK_EQ(user_call(poll, 0), DMA_OK);
+    dma_start(&dma, 0, DST_GPA, dst, SIZE);
+    CHECK_EQ(user_call(poll, 0), DMA_OK);
+    CHECK_EQ(user_call(first_wrong, seed), WORDS);
+}
+
 /* Bus mastering withdrawn under way: the copy ends, well or with that error. */
 static void withdrawn(void)
 {
@@ -73,6 +84,8 @@ int guest_main(void)
     CHECK_EQ(dma_read(&dma, DMA_MAX_SIZE), SIZE);
     whole(1);
     two_halves(2);
+    overlap(3, SRC_GPA + 0x123458);
+    overlap(4, SRC_GPA - 0x123458);
     if (dma.dev.on_pci) {
         withdrawn();
     }

@@ -31,7 +31,7 @@ static void calm(unsigned before)
 {
     edu_wait(&edu, before + 1);
     CHECK_EQ(edu.reasons, UINT32_MAX);
-    allow_interrupts();
+    irq_settle();
     CHECK_EQ(edu_read(&edu, EDU_IRQ_STATUS), 0);
     const unsigned after = edu.interrupts;
     edu_write(&edu, EDU_IRQ_RAISE, 1);
@@ -48,7 +48,7 @@ static void storm(uint64_t requests)
     calm(before);
     user_call(raise_and_acknowledge, requests / 2);
     CHECK_EQ(edu_read(&edu, EDU_IRQ_STATUS), 0);
-    allow_interrupts();
+    irq_settle();
 }
 
 int guest_main(void)

@@ -42,12 +42,6 @@ static inline void wait_for_interrupt(void)
     __asm__ volatile("sti; hlt; cli" ::: "memory");
 }
 
-/* Turn interrupts on for a moment, for those that wait. */
-static inline void allow_interrupts(void)
-{
-    __asm__ volatile("sti; nop; cli" ::: "memory");
-}
-
 /* The end of this CPU's work. */
 static inline _Noreturn void cpu_stop(void)
 {

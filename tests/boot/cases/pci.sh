@@ -126,7 +126,7 @@ case_edu_shared_line() {
 
 # As many requests as keep a slow host under a few seconds; the guest's own default is a million.
 case_edu_storm() {
-    passes edu_storm --device edu --append requests=10000
+    passes edu_storm --device edu --append requests=5000
     expect_no_err
 }
 
