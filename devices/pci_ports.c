@@ -42,8 +42,8 @@ static uint64_t address_read(struct device *d, uint32_t offset, unsigned size)
 {
     struct pci_ports *p = DEVICE_STATE(struct pci_ports, d);
 
-    if (size == 4) {
-        return p->address;
+    if (size == 4) { /* without a bridge as without this device: systems look no further then */
+        return p->host != NULL ? p->address : UINT32_MAX;
     }
     return offset == RST_OFFSET ? p->reset_control : UINT8_MAX;
 }

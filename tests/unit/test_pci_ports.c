@@ -158,6 +158,7 @@ Test(pci_ports, without_a_bridge_there_is_nothing)
     fake_write(m.io, 0xcf8, ENABLE, 4);
     fake_write(m.io, 0xcfc, 0, 4);
     cr_expect_eq(fake_read(m.io, 0xcfc, 4), 0xffffffff);
+    cr_expect_eq(fake_read(m.io, 0xcf8, 4), 0xffffffff, "a system finds no mechanism #1");
     device_free(ports);
     fake_machine_free(&m);
 }
