@@ -32,6 +32,17 @@ debian_arch()
     esac
 }
 
+# busybox_for ARCH: a static busybox for that architecture. For this machine's, it is the installed one.
+busybox_for()
+{
+    if [ "$1" = "$host_arch" ]; then
+        command -v busybox
+    else
+        # shellcheck disable=SC2154 # the recipe's own folder
+        echo "$("$here/fetch-sysroot" "$1")/usr/bin/busybox"
+    fi
+}
+
 # publish TEMPORARY FINAL: give a finished folder its name; if another process was first, use its work.
 publish()
 {

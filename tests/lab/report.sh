@@ -27,3 +27,15 @@ show()
 {
     [ ! -s "$1" ] || tr -d '\r' <"$1" | tail -n 60 | sed 's/^/#   /'
 }
+
+# why_no_arm64: what this machine lacks to build for arm64 and to boot its lab; nothing when it has all.
+why_no_arm64()
+{
+    why_missing=$(tools/deps --list arm64)
+    if [ -n "$why_missing" ]; then
+        echo "$why_missing"
+        return
+    fi
+    { tools/deps arm64 && guest-images/linux/fetch-kernel generic arm64; } 2>&1 >/dev/null |
+        sed -n 's/.*: error: //p' | head -n 1
+}
