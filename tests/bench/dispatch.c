@@ -1,21 +1,21 @@
 /*
- * A guest's access to a register of edu, from where KVM_RUN has returned to the value: the address
- * space's lookup, the device's lock, its register table, its callback. Against the same written by
- * hand. Lines of "NAME VALUE UNIT RATIO"; RATIO is VALUE over that of the floor:
+ * A guest's access to a register of edu, from what KVM tells of an exit (address, length) to the
+ * value: the address space's lookup, the device's lock, its register table, its callback. Against
+ * the same written by hand. Lines of "NAME VALUE UNIT RATIO"; RATIO is VALUE over the floor's:
  *
  *   edu-read      one register again and again, as a driver polls
+ *   edu-write     the same register written
  *   edu-read-all  the readable registers of one edu in random order
  *   edu-read-any  the same of eight edu, so that nearly each access finds another device
- *   edu-write     one register written again and again
  *
  * Memory has RAM and, where `pc` puts platform devices, eight edu: nine ranges.
  *
  * The floor is what a careful author writes who has one kind of device and no core: a sorted table
  * of the same ranges and a textbook binary search of it, a mutex for each device, a check of width
  * and alignment, a switch over the offsets, a count of what fits no register. All of it is in this
- * file for the compiler to inline, sizes are constants where that helps, and nothing is called
- * through a pointer. It cannot move a range while vCPUs run, trace, or refuse an access that a
- * device makes to a device; ours can.
+ * file for the compiler to inline, copies have constant sizes, and nothing is called through a
+ * pointer. It cannot move a range while vCPUs run, trace, or refuse an access that a device makes
+ * to a device; ours can.
  *
  * Most of both figures is the mutex: in a process of several threads, as vmm always is (here edu's
  * workers see to it), a pair of lock and unlock is two atomic operations. Random orders are of
@@ -240,6 +240,9 @@ static int set_up(struct err *e)
     region_add(&root, 0, &ram_region, 0);
     env.mem = mem = aspace_new(env.topo, "memory", &root);
     env.mem_root = &root;
+    if (env.loop == NULL || mem == NULL) {
+        return err_set(e, ENOMEM, "out of memory");
+    }
     hand_ranges[0] = (struct hand_range){0, RAM_SIZE - 1, NULL};
     for (unsigned i = 0; i < EDUS && ret == 0; i++) {
         uint64_t gpa = EDU_GPA + i * EDU_SIZE;
@@ -252,15 +255,15 @@ static int set_up(struct err *e)
     return ret;
 }
 
-/* Of the first `edus` edu, the first `count` of the registers. */
+static const unsigned readable[] = {LIVENESS, ID,      FACTORIAL, STATUS, IRQ_STATUS,
+                                    DMA_SRC,  DMA_DST, DMA_COUNT, DMA_CMD};
+
+/* Of the first `edus` edu, the first `count` of the readable registers. */
 static void set_order(unsigned edus, unsigned count)
 {
-    static const unsigned registers[] = {LIVENESS, ID,      FACTORIAL, STATUS, IRQ_STATUS,
-                                         DMA_SRC,  DMA_DST, DMA_COUNT, DMA_CMD};
-
     for (unsigned i = 0; i < ORDER; i++) {
         order[i].gpa =
-            EDU_GPA + (unsigned)rand() % edus * EDU_SIZE + registers[(unsigned)rand() % count];
+            EDU_GPA + (unsigned)rand() % edus * EDU_SIZE + readable[(unsigned)rand() % count];
         order[i].len = 4;
     }
 }
@@ -310,9 +313,9 @@ int main(void)
     set_order(1, 1);
     report("edu-read", read_edu, read_by_hand, RUNS, ACCESSES, "ns");
     report("edu-write", write_edu, write_by_hand, RUNS, ACCESSES, "ns");
-    set_order(1, 9);
+    set_order(1, ARRAY_LEN(readable));
     report("edu-read-all", read_edu, read_by_hand, RUNS, ACCESSES, "ns");
-    set_order(EDUS, 9);
+    set_order(EDUS, ARRAY_LEN(readable));
     report("edu-read-any", read_edu, read_by_hand, RUNS, ACCESSES, "ns");
     return 0;
 }
