@@ -38,6 +38,14 @@ bool pci_intx_asserted(const struct pci *p)
     return (pci_read16(p, PCI_STATUS) & PCI_STATUS_INTX) != 0;
 }
 
+void pci_reset(const struct pci *p)
+{
+    const unsigned af = pci_capability(p, PCI_CAP_AF);
+    CHECK(af != 0);
+    CHECK((pci_read8(p, af + PCI_AF_CAPABILITIES) & PCI_AF_HAS_RESET) != 0);
+    pci_write8(p, af + PCI_AF_CONTROL, PCI_AF_RESET);
+}
+
 uintptr_t pci_bar(const struct pci *p, unsigned n)
 {
     return pci_read32(p, PCI_BAR0 + 4 * n) & PCI_BAR_ADDRESS;

@@ -45,6 +45,7 @@ enum {
 
 #define PCI_CAP_MSI  0x05
 #define PCI_CAP_MSIX 0x11
+#define PCI_CAP_AF   0x13 /* advanced features */
 
 /* The MSI capability with a 64-bit address. */
 enum {
@@ -71,6 +72,13 @@ enum {
 #define PCI_MSIX_MASK_ALL   0x4000
 #define PCI_MSIX_ENABLE     0x8000
 #define PCI_MSIX_ENTRY_MASK 0x1
+
+enum { /* the Advanced Features capability */
+       PCI_AF_CAPABILITIES = 3,
+       PCI_AF_CONTROL = 4,
+};
+#define PCI_AF_HAS_RESET 0x02 /* of its capabilities */
+#define PCI_AF_RESET     0x01 /* of its control register */
 
 /* --- the machine's part (lib/ARCH) ---------------------------------------- */
 
@@ -132,6 +140,9 @@ void pci_command(const struct pci *p, uint16_t set, uint16_t clear);
 
 /* Whether the function asks for INTx (its status bit; the command register may silence it). */
 bool pci_intx_asserted(const struct pci *p);
+
+/* Function level reset. Checks that the function has it. */
+void pci_reset(const struct pci *p);
 
 /* --- BARs: of 32-bit memory ------------------------------------------------- */
 

@@ -25,6 +25,10 @@ case_pci_bar_race() {
     passes pci_race --cpus 2 --device edu
 }
 
+case_pci_reset() {
+    passes pci_reset --device dma-engine,max_size=64M --device edu
+}
+
 case_pci_fuzz() {
     passes pci_fuzz --device edu --device edu --device dma-engine,channels=15,msix=on
     # Thousands of refused accesses, a handful of lines.
