@@ -73,8 +73,6 @@ endif
 ifeq ($(ARCH),arm64)
 LDLIBS += $(FDT_LIBS)
 endif
-$(SYSROOT):
-	$(error The libraries of $(ARCH) are missing: run tools/deps $(ARCH))
 
 VERSION  := $(shell cat VERSION 2>/dev/null || echo 0)
 CPPFLAGS += -DVMM_VERSION='"$(VERSION)"'
@@ -109,6 +107,9 @@ FLAGS_LINE := $(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(LDFLAGS) $(LDLIBS)
 $(BUILD)/flags: FORCE | $(SYSROOT)
 	@mkdir -p $(@D); echo '$(subst ','\'',$(FLAGS_LINE))' | cmp -s - $@ || \
 	    echo '$(subst ','\'',$(FLAGS_LINE))' > $@
+
+$(SYSROOT):
+	$(error The libraries of $(ARCH) are missing: run tools/deps $(ARCH))
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -168,9 +169,9 @@ bench: all guests $(BENCHES)
 bench-boot: all
 	$(Q)tests/bench/boot
 
-#: make demo         boots Linux with a disk (the same as tools/demo)
+#: make demo         boots Linux with a disk (the same as tools/demo); ARCH=arm64 works anywhere
 demo:
-	$(Q)tools/demo
+	$(Q)tools/demo $(ARCH)
 
 # --- micro-guests -----------------------------------------------------------
 #: make guests       the micro-guests of guest-images/
