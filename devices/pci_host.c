@@ -41,6 +41,7 @@ struct pci_host {
     struct device dev;
     uint64_t ecam;
     uint32_t io, io_size;
+    uint64_t io_gpa;
     uint64_t mem32, mem32_size;
     uint64_t mem64, mem64_size;
     uint32_t intx_gsi;
@@ -48,6 +49,7 @@ struct pci_host {
     struct pci_function *functions[PCI_SLOTS];
     struct region windows[WINDOWS]; /* without a parent: there is no such window */
     struct region ecam_region;
+    struct region io_memory; /* the I/O window where a CPU without ports reaches it */
     struct pin pins[PCI_PINS];
 };
 
@@ -277,6 +279,9 @@ struct region *pci_host_firmware_window(struct pci_host *h, enum pci_bar_kind ki
 
 static void remove_regions(struct pci_host *h)
 {
+    if (h->io_memory.topo != NULL) {
+        region_fini(&h->io_memory);
+    }
     for (unsigned i = 0; i < WINDOWS; i++) {
         if (h->windows[i].topo != NULL) {
             region_fini(&h->windows[i]);
@@ -285,6 +290,23 @@ static void remove_regions(struct pci_host *h)
     if (h->ecam_region.topo != NULL) {
         region_fini(&h->ecam_region);
     }
+}
+
+/* Ports that appear in memory: port n of the window at io_gpa + n. */
+static int add_io_memory(struct pci_host *h, struct err *e)
+{
+    const struct device_env *env = h->dev.env;
+    int ret;
+
+    if (h->io_gpa == 0 || h->io_size == 0) {
+        return 0;
+    }
+    region_init_alias(&h->io_memory, env->topo, "pci.io-memory", h->io_size, &h->windows[WINDOW_IO],
+                      0);
+    ret = region_add(env->mem_root, h->io_gpa, &h->io_memory, 0);
+    return ret < 0 ? err_set(e, -ret, "cannot map the ports to 0x%" PRIx64 ": %s", h->io_gpa,
+                             strerror(-ret))
+                   : 0;
 }
 
 static int add_regions(struct pci_host *h, struct err *e)
@@ -298,6 +320,9 @@ static int add_regions(struct pci_host *h, struct err *e)
         return err_set(e, -ret, "cannot map %s: %s", h->ecam_region.name, strerror(-ret));
     }
     ret = add_window(h, WINDOW_IO, env->io_root, h->io, h->io_size, e);
+    if (ret == 0) {
+        ret = add_io_memory(h, e);
+    }
     if (ret == 0) {
         ret = add_window(h, WINDOW_MEM32, env->mem_root, h->mem32, h->mem32_size, e);
     }
@@ -336,6 +361,8 @@ static const struct prop pci_host_props[] = {
     PROP(struct pci_host, ecam, PROP_U64, NULL, 0, 0, "gpa of the configuration space, 1 MiB"),
     PROP(struct pci_host, io, PROP_U32, NULL, 0, 0xffff, "window for I/O BARs: first port"),
     PROP(struct pci_host, io_size, PROP_U32, NULL, 0, 0x10000, "how many ports; 0: no window"),
+    PROP(struct pci_host, io_gpa, PROP_U64, NULL, 0, 0,
+         "gpa where these ports are too; 0: nowhere"),
     PROP(struct pci_host, mem32, PROP_U64, NULL, 0, UINT32_MAX, "window below 4 GiB: gpa"),
     PROP(struct pci_host, mem32_size, PROP_SIZE, NULL, 0, UINT32_MAX, "its size; 0: no window"),
     PROP(struct pci_host, mem64, PROP_U64, NULL, 0, 0, "window above 4 GiB: gpa"),

@@ -223,6 +223,27 @@ Test(pci_assign, a_window_lies_below_all_else)
     fake_machine_free(&m);
 }
 
+/* As a CPU without ports has it: port n of the window is also at io_gpa + n. */
+Test(pci_assign, ports_may_appear_in_memory)
+{
+    struct fake_machine m;
+    struct device *host = make_host(&m, "ecam=0x3f000000,io=0,io_size=0x10000,io_gpa=0x3eff0000,"
+                                        "mem32=0x10000000,mem32_size=1M");
+    struct device *d = plug_into(host, &m);
+    fake_write(m.mem, 0x3f008014, 0xffe0, 4);
+    cr_expect_eq(fake_read(m.mem, 0x3effffe0, 4), 0xffffffff, "not decoded yet");
+    fake_write(m.mem, 0x3f008004, 1, 2);
+    cr_expect_eq(fake_read(m.mem, 0x3effffe0, 4), PROBE_ID(0, 1));
+    fake_write(m.mem, 0x3effffe0 + PROBE_SCRATCH, 0x1234, 4);
+    cr_expect_eq(fake_read(m.io, 0xffe0 + PROBE_SCRATCH, 4), 0x1234);
+    fake_write(m.mem, 0x3f008014, 0, 4);
+    cr_expect_eq(fake_read(m.mem, 0x3eff0000, 4), PROBE_ID(0, 1));
+    cr_expect_eq(fake_read(m.mem, 0x3effffe0, 4), 0xffffffff, "the BAR has moved");
+    device_free(d);
+    device_free(host);
+    fake_machine_free(&m);
+}
+
 static int refuse(struct aspace_listener *l, const struct flat_range *r)
 {
     (void)l, (void)r;
