@@ -159,6 +159,17 @@ static int set_no_reboot(struct config *c, const char *value, struct err *e)
     return 0;
 }
 
+static int set_dtb(struct config *c, const char *value, struct err *e)
+{
+    return set_once(&c->dtb, value, "dtb", e);
+}
+
+static int set_dump_fdt(struct config *c, const char *value, struct err *e)
+{
+    c->action = ACTION_DESCRIBE;
+    return set_once(&c->dump_fdt, value, "dump-fdt", e);
+}
+
 static int set_dump_acpi(struct config *c, const char *value, struct err *e)
 {
     c->action = ACTION_DESCRIBE;
@@ -218,7 +229,10 @@ static int set_version(struct config *c, const char *value, struct err *e)
 }
 
 static const struct option_row rows[] = {
-    {"kernel", "FILE", "bzImage, ELF vmlinux, multiboot-1 or flat real-mode image", set_kernel},
+    {"kernel", "FILE",
+     "x86-64: bzImage, ELF vmlinux, multiboot-1 or flat real-mode image; arm64: Image, Image.gz or "
+     "flat image",
+     set_kernel},
     {"initrd", "FILE", "initial RAM disk; several are concatenated", set_initrd},
     {"append", "STRING", "kernel command line; several are joined with a space", set_append},
     {"disk", "FILE[,ro][,format=raw][,serial=S]", "a virtio disk: vda, vdb, ... in order",
@@ -229,8 +243,9 @@ static const struct option_row rows[] = {
      set_cpu},
     {"device", "NAME[,PROP=VALUE]", "add a device; 'help' lists, 'NAME,help' describes",
      set_device},
-    {"machine", "NAME[,PROP=VALUE]", "machine type; 'help' lists (pc)", config_set_machine},
-    {"console", "stdio|null|file:PATH|pty|unix:PATH", "where COM1 goes (stdio)", set_console},
+    {"machine", "NAME[,PROP=VALUE]", "machine type; 'help' lists", config_set_machine},
+    {"console", "stdio|null|file:PATH|pty|unix:PATH", "where the first UART goes (stdio)",
+     set_console},
     {"trace", "PATTERN[,...]", "print events whose names match; 'help' lists", set_trace},
     {"trace-file", "PATH", "events to a file; .json for Perfetto", set_trace_file},
     {"timeout", "SECONDS", "stop with status 124 after that time", set_timeout},
@@ -238,6 +253,8 @@ static const struct option_row rows[] = {
     {"info", "mtree|flatview|qtree|irq[,at=end]",
      "describe the machine and exit; at=end: on stderr when the guest has ended", set_info},
     {"dump-acpi", "DIR", "write the guest's ACPI tables and exit", set_dump_acpi},
+    {"dump-fdt", "FILE", "write the guest's device tree and exit", set_dump_fdt},
+    {"dtb", "FILE", "give the guest this device tree instead of vmm's", set_dtb},
     {"doctor", NULL, "say what this host's KVM can do, and exit", set_doctor},
     {"help", NULL, "this text", set_help},
     {"version", NULL, "vmm's version", set_version},
@@ -272,8 +289,8 @@ static int check_combination(const struct config *c, struct err *e)
         return -EINVAL;
     }
     if (c->action == ACTION_DESCRIBE && c->info_at_end) {
-        err_set(e, EINVAL, "--info %s,at=end needs a run, and --dump-acpi ends without one",
-                c->info);
+        err_set(e, EINVAL, "--info %s,at=end needs a run, and --dump-%s ends without one", c->info,
+                c->dump_acpi != NULL ? "acpi" : "fdt");
         err_hint(e, "give one of the two");
         return -EINVAL;
     }
@@ -305,7 +322,10 @@ static int parse_words(struct config *c, int argc, char **argv, const struct opt
         if (row == ':') {
             return err_set(e, EINVAL, "%s needs a value", argv[at]);
         }
-        ret = rows[row - 1000].set(c, optarg, e);
+        ret = config_check_machine(rows[row - 1000].name, e);
+        if (ret == 0) {
+            ret = rows[row - 1000].set(c, optarg, e);
+        }
         if (ret < 0 && strncmp(e->what, "--", 2) != 0) {
             err_prefix(e, "--%s", rows[row - 1000].name);
         }
@@ -358,6 +378,9 @@ void config_help(FILE *out)
           "Boots a kernel in a KVM virtual machine.\n\n",
           out);
     for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (config_check_machine(rows[i].name, NULL) < 0) {
+            continue;
+        }
         fprintf(out, "  --%s%s%s\n        %s\n", rows[i].name, rows[i].arg ? " " : "",
                 rows[i].arg ? rows[i].arg : "", rows[i].help);
     }

@@ -26,7 +26,7 @@ enum config_action {
     ACTION_LIST_MACHINES,
     ACTION_LIST_TRACE,
     ACTION_LIST_CPU_FEATURES,
-    ACTION_DESCRIBE, /* --info and --dump-acpi: build the machine, do not run it */
+    ACTION_DESCRIBE, /* --info and --dump-...: build the machine, do not run it */
 };
 
 /* A growing list of strings that belong to argv. */
@@ -47,13 +47,16 @@ struct config {
     unsigned cpus;
     const char *cpu; /* host[,-feature]... */
     bool acpi;       /* --machine pc,acpi= */
-    bool pci;        /* --machine pc,pci= */
+    bool pci;        /* --machine ...,pci= */
+    unsigned gic;    /* --machine virt,gic=: 2 or 3; 0: the newest the host has */
     const char *console;
     const char *trace;
     const char *trace_file;
     uint64_t timeout_ns; /* 0: none */
     bool no_reboot;
     const char *dump_acpi;
+    const char *dump_fdt;
+    const char *dtb; /* instead of the tree the board makes */
     const char *info;
     bool info_at_end; /* not ACTION_DESCRIBE: run, and print info when the guest has ended */
 };
@@ -64,6 +67,9 @@ void config_free(struct config *c);
 
 /* The value of --machine; -EINVAL with e set. For config_parse(). */
 int config_set_machine(struct config *c, const char *value, struct err *e);
+
+/* -EINVAL: the option, without dashes, is for another machine than this build's. */
+int config_check_machine(const char *option, struct err *e);
 
 /* The texts of --help and --machine help. */
 void config_help(FILE *out);

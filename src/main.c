@@ -42,14 +42,12 @@ static int help_on_device(const char *text, struct err *e)
 static int describe(const struct config *config, struct err *e)
 {
     struct machine *m = machine_new(config, e);
-    int ret = 0;
+    int ret;
 
     if (m == NULL) {
         return -EINVAL;
     }
-    if (config->dump_acpi != NULL) {
-        ret = board_dump_acpi(m, config->dump_acpi, e);
-    }
+    ret = board_dump_tables(m, e);
     if (ret == 0 && config->info != NULL) {
         machine_info(m, config->info, stdout);
     }

@@ -11,6 +11,9 @@
 #include "src/boot/boot.h"
 #include "src/machine.h"
 
+/* The machine this build has, as --machine calls it: "pc" or "virt". */
+extern const char board_machine[];
+
 /* Put m->ram into the memory map; sets m->board. */
 int board_new(struct machine *m, struct err *e);
 void board_free(struct machine *m);
@@ -28,8 +31,8 @@ int board_assign(struct machine *m, struct err *e);
 /* Put tables, kernel and initrds into RAM. Again after each machine reset. */
 int board_load(struct machine *m, struct boot_entry *entry, struct err *e);
 
-/* Write each ACPI table to dir/<signature>.aml. */
-int board_dump_acpi(struct machine *m, const char *dir, struct err *e);
+/* Write the tables that --dump-acpi or --dump-fdt asks for, if one does. */
+int board_dump_tables(struct machine *m, struct err *e);
 
 /* The feature names of --cpu, one a line. */
 void board_cpu_help(FILE *out);

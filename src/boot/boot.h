@@ -19,8 +19,14 @@ enum boot_format {
     BOOT_ELF_PVH,   /* ELF with XEN_ELFNOTE_PHYS32_ENTRY */
     BOOT_ELF_LINUX, /* ELF vmlinux without the note: 64-bit entry */
     BOOT_MULTIBOOT, /* multiboot 1 */
-    BOOT_FLAT,      /* real-mode image at 0000:7c00 */
+    BOOT_FLAT,      /* x86: real-mode image at 0000:7c00; arm64: raw, 512 KiB into RAM */
+    BOOT_IMAGE,     /* Linux/arm64 Image */
 };
+
+/* The formats of an architecture. */
+struct boot_arch;
+extern const struct boot_arch boot_x86;   /* src/boot/detect_x86.c */
+extern const struct boot_arch boot_arm64; /* src/boot/linux_arm64.c */
 
 /* What kind of memory a guest-physical range is (numbers as in e820). */
 enum mem_type {
@@ -36,15 +42,17 @@ struct mem_area {
 
 /* What the board knows before loading. All borrowed for the call. */
 struct boot_request {
+    const struct boot_arch *arch;
     const char *kernel;
     const char *const *initrds;
     size_t initrd_count;
     const char *cmdline; /* for Linux: complete; never NULL */
     const char *append;  /* for others: only what the user gave; never NULL */
     struct aspace *mem;
-    const struct mem_area *map; /* sorted; the e820 the guest gets */
+    const struct mem_area *map; /* x86: sorted; the e820 the guest gets */
     size_t map_count;
-    uint64_t low_ram_end; /* first gpa after the RAM below 4 GiB */
+    uint64_t ram_base;    /* first gpa of RAM */
+    uint64_t low_ram_end; /* first gpa after the RAM that begins there */
     uint64_t rsdp;        /* 0: no ACPI */
     bool ram_is_zero;     /* RAM is fresh: what must be zero already is */
 };
@@ -58,8 +66,14 @@ enum boot_mode {
 /* Start state of the boot CPU; registers not named are 0. */
 struct boot_entry {
     enum boot_format format;
-    enum boot_mode mode;
     uint64_t ip;
+    /* arm64: x0, where the device tree goes, 2 MiB aligned; the board writes it, once it knows
+     * where the initrd is. */
+    uint64_t fdt;
+    uint64_t fdt_max; /* bytes there are for it */
+    uint64_t initrd, initrd_size;
+    /* x86 */
+    enum boot_mode mode;
     uint64_t sp;
     uint64_t ax, bx, si;
     uint64_t cr3; /* BOOT_LONG64 */

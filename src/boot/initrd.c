@@ -3,7 +3,6 @@
  * concatenated cpio archives in order if each starts at a multiple of 4 bytes
  * (Documentation/driver-api/early-userspace/buffer-format.rst).
  */
-#include "src/arch/x86/map.h"
 #include "src/boot/loader.h"
 
 #include <errno.h>
@@ -11,6 +10,8 @@
 #include <stdlib.h>
 
 #define PAGE_SIZE 4096ULL
+#define FOUR_GIB  0x100000000ULL
+#define ONE_MIB   0x100000ULL /* below it a PC has holes */
 
 /* Open all; returns the bytes they take together, or -errno with none left open. */
 static int open_all(struct loader *l, struct image *images, uint64_t *total)
@@ -38,19 +39,19 @@ static int open_all(struct loader *l, struct image *images, uint64_t *total)
 static uint64_t choose_place(const struct loader *l, const struct initrd_rule *rule, uint64_t size)
 {
     uint64_t end = l->req->low_ram_end;
-    if (end > PC_HIGH_RAM_GPA) {
-        end = PC_HIGH_RAM_GPA;
+    if (end > FOUR_GIB) {
+        end = FOUR_GIB;
     }
     if (rule->max < end) {
         end = rule->max + 1;
     }
-    const uint64_t floor = rule->floor > PC_KERNEL_GPA ? rule->floor : PC_KERNEL_GPA;
+    const uint64_t floor = rule->floor > ONE_MIB ? rule->floor : ONE_MIB;
     if (size <= end && ((end - size) & ~(PAGE_SIZE - 1)) >= floor) {
         return (end - size) & ~(PAGE_SIZE - 1);
     }
     for (size_t i = l->req->map_count; rule->above_4g_ok && i-- > 0;) {
         const struct mem_area *a = &l->req->map[i];
-        if (a->type == MEM_RAM && a->gpa >= PC_HIGH_RAM_GPA && size <= a->size) {
+        if (a->type == MEM_RAM && a->gpa >= FOUR_GIB && size <= a->size) {
             return (a->gpa + a->size - size) & ~(PAGE_SIZE - 1);
         }
     }

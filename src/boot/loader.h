@@ -55,6 +55,13 @@ struct loader {
     uint8_t head[LOADER_HEAD_SIZE]; /* the file's first bytes; zeros past head_len */
 };
 
+struct boot_arch {
+    const char *name;    /* "x86-64" */
+    const char *kernels; /* what it takes, for hints: "a bzImage, ..." */
+    /* Which loader takes the file; -ENOEXEC with what the file is instead. */
+    int (*detect)(struct loader *l, int (**load)(struct loader *l));
+};
+
 int load_bzimage(struct loader *l);
 int load_elf(struct loader *l);
 int load_multiboot(struct loader *l);
@@ -62,14 +69,23 @@ int load_flat(struct loader *l);
 
 /* --- detection (detect.c) ---------------------------------------------- */
 
-/* Which loader takes the file; -ENOEXEC with what the file is instead. */
-int detect_format(struct loader *l, int (**load)(struct loader *l));
+/* Are the bytes at offset in the head? False where the file ends before. */
+bool detect_bytes(const struct loader *l, size_t offset, const char *bytes, size_t len);
+
+/* -ENOEXEC if the file is one that some other program takes, or text; 0: nobody knows it. */
+int detect_other(struct loader *l);
+
+/* -ENOEXEC for an ELF file that is none of the architecture: what it is for. */
+int detect_foreign_elf(struct loader *l, bool big_endian, unsigned machine);
+
+/* Hint that the file is for another architecture than this one. */
+void detect_hint_arch(struct loader *l);
 
 /* Offset of a valid multiboot 1 header in head (at least its first 12 bytes), or -1. */
 #define MULTIBOOT_HAS_ADDRESS 0x00010000U /* flag, at offset 4 in the header */
 long multiboot_find_header(const uint8_t *head, size_t len);
 
-/* --- shared pieces (pieces.c) ------------------------------------------ */
+/* --- shared pieces (boot.c) -------------------------------------------- */
 
 /* Record "kernel <path>: <text>"; returns -code. */
 #define loader_err(l, code, ...) image_err(&(l)->kernel, (l)->e, (code), __VA_ARGS__)
@@ -80,6 +96,11 @@ int loader_write(struct loader *l, const char *what, uint64_t gpa, const void *b
 /* Make [gpa, gpa+len) zero, unless all of RAM is. */
 int loader_zero(struct loader *l, uint64_t gpa, uint64_t len);
 
+/* RAM in MiB, for messages. */
+uint64_t loader_ram_mib(const struct loader *l);
+
+/* --- pieces for x86 (pieces.c) ----------------------------------------- */
+
 /* Put the command line at PC_CMDLINE_GPA; max: bytes the kernel takes, without the NUL. */
 int loader_cmdline(struct loader *l, const char *cmdline, uint64_t max);
 
@@ -88,9 +109,6 @@ int loader_gdt(struct loader *l, enum boot_mode mode);
 
 /* Identity map of the first 4 GiB at PC_PAGE_TABLES_GPA; sets cr3. */
 int loader_page_tables(struct loader *l);
-
-/* RAM in MiB, for messages. */
-uint64_t loader_ram_mib(const struct loader *l);
 
 /* --- initrds (initrd.c) ------------------------------------------------ */
 

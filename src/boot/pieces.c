@@ -1,11 +1,10 @@
 /*
- * What several entry protocols want in guest memory: command line, GDT, page
+ * What several entry protocols of x86 want in guest memory: command line, GDT, page
  * tables. Sources: Intel SDM volume 3 (segment descriptors 3.4.5, 4-level
  * paging 4.5), Linux Documentation/arch/x86/boot.rst for the selectors.
  */
 #include "src/arch/x86/map.h"
 #include "src/base/le.h"
-#include "src/base/trace.h"
 #include "src/boot/loader.h"
 #include "src/mem/dma.h"
 
@@ -14,30 +13,6 @@
 #include <string.h>
 
 #define CMDLINE_SIZE 0x10000 /* bytes at PC_CMDLINE_GPA, NUL included */
-
-int loader_write(struct loader *l, const char *what, uint64_t gpa, const void *buf, size_t len)
-{
-    int rc = dma_write(l->req->mem, gpa, buf, len);
-    if (rc < 0) {
-        return loader_err(l, -rc, "no guest memory at 0x%" PRIx64 " for the %s", gpa, what);
-    }
-    trace(TRACE_boot_load, "%s gpa 0x%" PRIx64 " size %zu", what, gpa, len);
-    return 0;
-}
-
-int loader_zero(struct loader *l, uint64_t gpa, uint64_t len)
-{
-    struct iovec iov[LOADER_PIECES];
-    int pieces = len == 0 ? 0 : dma_map(l->req->mem, gpa, len, true, iov, LOADER_PIECES);
-    if (pieces < 0) {
-        return loader_err(l, ENOMEM, "%" PRIu64 " bytes do not fit into guest memory at 0x%" PRIx64,
-                          len, gpa);
-    }
-    for (int i = 0; i < pieces && !l->req->ram_is_zero; i++) {
-        memset(iov[i].iov_base, 0, iov[i].iov_len);
-    }
-    return 0;
-}
 
 int loader_cmdline(struct loader *l, const char *cmdline, uint64_t max)
 {
@@ -87,16 +62,4 @@ int loader_page_tables(struct loader *l)
     }
     l->entry->cr3 = PC_PAGE_TABLES_GPA;
     return 0;
-}
-
-uint64_t loader_ram_mib(const struct loader *l)
-{
-    uint64_t bytes = l->req->low_ram_end;
-    for (size_t i = 0; i < l->req->map_count; i++) {
-        const struct mem_area *a = &l->req->map[i];
-        if (a->type == MEM_RAM && a->gpa >= PC_HIGH_RAM_GPA) {
-            bytes += a->size;
-        }
-    }
-    return bytes >> 20;
 }

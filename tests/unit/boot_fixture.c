@@ -38,6 +38,7 @@ void boot_fixture_init(struct boot_fixture *f, unsigned ram_mib)
     cr_assert_eq(memmap_init(&f->map, (uint64_t)ram_mib << 20, false, &f->e), 0);
     memory_file_init(&f->kernel, "", 0);
     f->req = (struct boot_request){
+        .arch = &boot_x86,
         .kernel = f->kernel.path,
         .initrds = f->initrds,
         .cmdline = "console=ttyS0",

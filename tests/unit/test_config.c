@@ -138,6 +138,12 @@ Test(config, machine_properties)
     REFUSED("pci: ", "", "--kernel=k", "--machine=pc,pci=perhaps");
     REFUSED("acpi", "", "--kernel=k", "--machine=pc,acpi=maybe");
     REFUSED("acpi", "", "--kernel=k", "--machine=pc,acpi");
+#ifdef __x86_64__
+    REFUSED("'virt' is for arm64 hosts", "this build has: pc", "--kernel=k", "--machine=virt");
+    REFUSED("no property 'gic'", "acpi=on|off", "--kernel=k", "--machine=pc,gic=3");
+    REFUSED("--dtb is for the machine 'virt'", "has: pc", "--kernel=k", "--dtb=f");
+    REFUSED("--dump-fdt is for the machine 'virt'", "has: pc", "--dump-fdt", "f");
+#endif
 }
 
 Test(config, a_topic_now_or_at_the_end)

@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char board_machine[] = "pc";
+
 /* --- memory -------------------------------------------------------------- */
 
 static int map_ram(struct machine *m, struct board *b)
@@ -193,6 +195,7 @@ int board_load(struct machine *m, struct boot_entry *entry, struct err *e)
 {
     struct board *b = m->board;
     struct boot_request request = {
+        .arch = &boot_x86,
         .kernel = m->config->kernel,
         .initrds = m->config->initrds.items,
         .initrd_count = m->config->initrds.count,
@@ -221,17 +224,20 @@ int board_load(struct machine *m, struct boot_entry *entry, struct err *e)
     return ret;
 }
 
-int board_dump_acpi(struct machine *m, const char *dir, struct err *e)
+int board_dump_tables(struct machine *m, struct err *e)
 {
     struct acpi_tables tables;
     int ret;
 
+    if (m->config->dump_acpi == NULL) {
+        return 0;
+    }
     if (!m->config->acpi) {
         return err_set(e, EINVAL, "--dump-acpi: the machine has no ACPI (acpi=off)");
     }
     ret = acpi_build(&tables, &m->board->has, e);
     if (ret == 0) {
-        ret = acpi_dump(&tables, dir, e);
+        ret = acpi_dump(&tables, m->config->dump_acpi, e);
         acpi_free(&tables);
     }
     return ret;
