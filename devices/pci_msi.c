@@ -27,8 +27,9 @@ enum {
 
 int pci_message_get(struct pci_function *f, struct pci_message *m, struct err *e)
 {
+    const uint32_t requester = pci_slot(f->dev) << 3; /* bus 0, function 0 */
     *m = (struct pci_message){0};
-    return f->dev->env->msi_get(f->dev->env->opaque, &m->source, e);
+    return f->dev->env->msi_get(f->dev->env->opaque, requester, &m->source, e);
 }
 
 void pci_message_put(struct pci_function *f, struct pci_message *m)

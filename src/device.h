@@ -72,9 +72,12 @@ struct device_env {
      * line is sampled again. 0 or -errno. It lasts as long as the machine.
      */
     int (*irq_level_get)(void *opaque, unsigned gsi, struct irq *out, struct err *e);
-    /* A message source, silent until msi_set gave it a message. 0 or -errno; release with msi_put.
+    /*
+     * A message source, silent until msi_set gave it a message. requester: who sends, bus << 8 |
+     * slot << 3 | function, by which some interrupt controllers tell messages apart. 0 or -errno;
+     * release with msi_put.
      */
-    int (*msi_get)(void *opaque, struct irq_msi *out, struct err *e);
+    int (*msi_get)(void *opaque, uint32_t requester, struct irq_msi *out, struct err *e);
     /* What to send from now on. -EINVAL: no interrupt controller listens at address; it is silent.
      */
     int (*msi_set)(void *opaque, struct irq_msi *msi, uint64_t address, uint32_t data);

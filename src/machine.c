@@ -43,8 +43,9 @@ static int no_irq_level(void *opaque, unsigned gsi, struct irq *out, struct err 
     return 0;
 }
 
-static int no_msi(void *opaque, struct irq_msi *out, struct err *e)
+static int no_msi(void *opaque, uint32_t requester, struct irq_msi *out, struct err *e)
 {
+    (void)requester;
     (void)e;
     *out = (struct irq_msi){.edge = {.fd = -1, .irq = no_irq(opaque, 0)}};
     return 0;

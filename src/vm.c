@@ -46,11 +46,11 @@ static int vm_irq_level_get(void *opaque, unsigned gsi, struct irq *out, struct 
     return ret < 0 ? ret : level_line_source(line, out, e);
 }
 
-static int vm_msi_get(void *opaque, struct irq_msi *out, struct err *e)
+static int vm_msi_get(void *opaque, uint32_t requester, struct irq_msi *out, struct err *e)
 {
     struct machine *m = opaque;
 
-    return msi_get(&m->vm->msis, out, e);
+    return msi_get(&m->vm->msis, requester, out, e);
 }
 
 static int vm_msi_set(void *opaque, struct irq_msi *msi, uint64_t address, uint32_t data)

@@ -1,6 +1,6 @@
 /*
  * What an architecture gives to the machine and to the vCPU threads. One
- * implementation is linked in: src/arch/x86.
+ * implementation is linked in: src/arch/x86 or src/arch/arm64.
  *
  * Locking: set-up runs on one thread; functions with a vCPU's descriptor run
  * on that vCPU's thread or while it is surely outside KVM_RUN.
@@ -25,25 +25,40 @@ struct kvm_run;
 extern const struct kvm_cap arch_caps[];
 extern const size_t arch_cap_count;
 
+/* What to do where there is no /dev/kvm. */
+extern const char arch_no_kvm_hint[];
+
 /* --- the VM --- */
 
 /* The most vCPUs interrupts can reach, KVM being open but no VM there. */
 unsigned arch_max_vcpus(struct kvm *kvm);
 
+/* The argument of KVM_CREATE_VM. */
+unsigned long arch_vm_type(struct kvm *kvm);
 /* After KVM_CREATE_VM, before irqchip and vCPUs. */
 int arch_vm_init(struct kvm *kvm, struct err *e);
 
 /* Interrupt controllers and the timers that live with them. */
 int arch_irqchip_create(struct kvm *kvm, struct err *e);
-/* The same back to their state at creation. vCPUs are paused. */
+/* The rest of that: all vCPUs are created, none has run. */
+int arch_irqchip_init(struct kvm *kvm, struct err *e);
+/* What vCPUs share of them back to its state at creation. vCPUs are paused. */
 int arch_irqchip_reset(struct kvm *kvm, struct err *e);
 
-/* Lines of the irqchip: GSI 0 to ARCH_IRQ_PINS - 1. */
-#define ARCH_IRQ_PINS 24
+/* Lines of the irqchip: GSI 0 to ARCH_IRQ_PINS - 1. Does a message say who sends it? */
+#ifdef __aarch64__
+#define ARCH_IRQ_PINS          128
+#define ARCH_MSI_HAS_REQUESTER true
+#else
+#define ARCH_IRQ_PINS          24
+#define ARCH_MSI_HAS_REQUESTER false
+#endif
+/* What KVM_IRQ_LINE calls the line of a GSI. */
+uint32_t arch_irq_line(unsigned gsi);
 /* KVM's own routes of the lines. Returns their number; entries NULL: only that. */
 size_t arch_irq_routes(struct kvm_irq_routing_entry *entries);
 /* Whether a message written to address is an interrupt. */
-bool arch_is_msi_address(uint64_t address);
+bool arch_is_msi_address(const struct kvm *kvm, uint64_t address);
 
 /* --- vCPUs --- */
 
@@ -70,7 +85,8 @@ int arch_vcpu_init(struct kvm *kvm, int fd, unsigned index, const struct cpu_mod
  * The same again after a run: all of a vCPU's state. The boot CPU, index 0, is
  * ready to run; the others wait until one starts them.
  */
-int arch_vcpu_reset(struct kvm *kvm, int fd, unsigned index, struct err *e);
+int arch_vcpu_reset(struct kvm *kvm, int fd, unsigned index, const struct cpu_model *m,
+                    struct err *e);
 
 /* After that: the registers the boot CPU starts a kernel with. */
 int arch_vcpu_enter(struct kvm *kvm, int fd, const struct boot_entry *entry, struct err *e);

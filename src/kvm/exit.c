@@ -146,6 +146,16 @@ static bool handle_internal_error(struct vcpu *v)
     return false;
 }
 
+/* arm64: the processor said which address, and not what the instruction does there. */
+static bool handle_nisv(struct vcpu *v)
+{
+    crash(v, EXIT_CRASH,
+          "an access to a device at 0x%" PRIx64 " by an instruction KVM cannot carry out "
+          "(a pair, vector or write-back load or store, or a cache operation)",
+          (uint64_t)v->run->arm_nisv.fault_ipa);
+    return false;
+}
+
 static bool handle_unknown(struct vcpu *v)
 {
     crash(v, EXIT_CRASH, "KVM returned with exit reason %u (%s), which vmm does not handle",
@@ -171,6 +181,7 @@ static const struct {
     [KVM_EXIT_NMI] = {"nmi", handle_retry},
     [KVM_EXIT_INTERNAL_ERROR] = {"internal-error", handle_internal_error},
     [KVM_EXIT_SYSTEM_EVENT] = {"system-event", handle_system_event},
+    [KVM_EXIT_ARM_NISV] = {"arm-nisv", handle_nisv},
 };
 
 const char *exit_name(unsigned reason)

@@ -16,10 +16,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#define RING_PAGE 4096
-#define RING_ENTRIES                                                                               \
-    ((RING_PAGE - sizeof(struct kvm_coalesced_mmio_ring)) / sizeof(struct kvm_coalesced_mmio))
-
 static struct ioeventfds *from_listener(struct aspace_listener *l)
 {
     return (struct ioeventfds *)(void *)l;
@@ -106,9 +102,13 @@ void ioeventfds_detach(struct ioeventfds *i)
     }
 }
 
-void coalesced_init(struct coalesced *c, struct aspace *mem, struct aspace *io)
+void coalesced_init(struct coalesced *c, struct aspace *mem, struct aspace *io, unsigned page_size)
 {
-    *c = (struct coalesced){.mem = mem, .io = io};
+    *c = (struct coalesced){
+        .mem = mem,
+        .io = io,
+        .entries = (page_size - sizeof(*c->ring)) / sizeof(c->ring->coalesced_mmio[0]),
+    };
     pthread_mutex_init(&c->lock, NULL);
 }
 
@@ -128,10 +128,10 @@ static void replay(const struct coalesced *c, const struct kvm_coalesced_mmio *w
 }
 
 /* Is there an entry at first? Indices that are none say no. */
-static bool entry_waits(struct kvm_coalesced_mmio_ring *ring, uint32_t first)
+static bool entry_waits(const struct coalesced *c, uint32_t first)
 {
-    uint32_t last = __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE);
-    return first != last && first < RING_ENTRIES && last < RING_ENTRIES;
+    uint32_t last = __atomic_load_n(&c->ring->last, __ATOMIC_ACQUIRE);
+    return first != last && first < c->entries && last < c->entries;
 }
 
 /*
@@ -142,14 +142,14 @@ static bool entry_waits(struct kvm_coalesced_mmio_ring *ring, uint32_t first)
 void coalesced_drain(struct coalesced *c)
 {
     struct kvm_coalesced_mmio_ring *ring = c->ring;
-    if (ring == NULL || !entry_waits(ring, __atomic_load_n(&ring->first, __ATOMIC_ACQUIRE))) {
+    if (ring == NULL || !entry_waits(c, __atomic_load_n(&ring->first, __ATOMIC_ACQUIRE))) {
         return;
     }
     pthread_mutex_lock(&c->lock);
     uint32_t first = ring->first;
-    while (entry_waits(ring, first)) {
+    while (entry_waits(c, first)) {
         replay(c, &ring->coalesced_mmio[first]);
-        first = (first + 1) % RING_ENTRIES;
+        first = (first + 1) % c->entries;
         __atomic_store_n(&ring->first, first, __ATOMIC_RELEASE);
     }
     pthread_mutex_unlock(&c->lock);

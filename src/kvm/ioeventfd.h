@@ -35,11 +35,13 @@ void ioeventfds_detach(struct ioeventfds *i);
 /* The ring of coalesced writes; KVM has one a VM. */
 struct coalesced {
     struct kvm_coalesced_mmio_ring *ring; /* in vCPU 0's mapping; NULL: none */
+    uint32_t entries;                     /* it has this many */
     struct aspace *mem, *io;
     pthread_mutex_t lock; /* one drainer at a time, so that writes stay in order */
 };
 
-void coalesced_init(struct coalesced *c, struct aspace *mem, struct aspace *io);
+/* page_size: of the host; the ring fills a page. */
+void coalesced_init(struct coalesced *c, struct aspace *mem, struct aspace *io, unsigned page_size);
 void coalesced_destroy(struct coalesced *c);
 
 /*

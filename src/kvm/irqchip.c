@@ -30,7 +30,7 @@ int irqchip_reset(struct irqchip *c, struct err *e)
 static void line_set(void *opaque, unsigned gsi, bool level)
 {
     struct irqchip *c = opaque;
-    struct kvm_irq_level line = {.irq = gsi, .level = level};
+    struct kvm_irq_level line = {.irq = arch_irq_line(gsi), .level = level};
     trace(TRACE_kvm_irq, "gsi %u level %d", gsi, level);
     kvm_ioctl(c->kvm, c->kvm->vm_fd, KVM_IRQ_LINE, &line);
 }

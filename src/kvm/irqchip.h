@@ -4,6 +4,7 @@
  *
  * On x86 KVM has the two 8259s, one IOAPIC with 24 pins, the local APICs and the
  * PIT. GSI n < 16 reaches the 8259s and IOAPIC pin n, 16..23 the IOAPIC alone.
+ * On arm64 KVM has a GIC; GSI n is its shared peripheral interrupt n.
  * Messages have GSIs above the pins (msi.h); level lines that deliver without
  * an ioctl are in level.h.
  *

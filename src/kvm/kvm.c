@@ -46,7 +46,14 @@ static int real_ioctl(struct kvm *kvm, int fd, unsigned long request, void *arg)
 
 void kvm_init(struct kvm *kvm)
 {
-    *kvm = (struct kvm){.dev_fd = -1, .vm_fd = -1, .ioctl = real_ioctl};
+    *kvm = (struct kvm){
+        .dev_fd = -1,
+        .vm_fd = -1,
+        .irqchip_fd = -1,
+        .its_fd = -1,
+        .page_size = (unsigned)sysconf(_SC_PAGESIZE),
+        .ioctl = real_ioctl,
+    };
 }
 
 int kvm_check_cap(struct kvm *kvm, int number)
@@ -137,8 +144,7 @@ static int open_failed(const char *path, int code, struct err *e)
         err_hint(e, "join its group: sudo usermod -aG kvm \"$USER\", then log in again");
     } else if (code == ENOENT || code == ENODEV || code == ENXIO) {
         err_set(e, code, "no KVM: %s: %s", path, strerror(code));
-        err_hint(e, "enable virtualization in the firmware (in a VM: nested virtualization), "
-                    "then sudo modprobe kvm_intel or kvm_amd");
+        err_hint(e, "%s", arch_no_kvm_hint);
     } else {
         err_set(e, code, "cannot open %s: %s", path, strerror(code));
     }
@@ -165,7 +171,7 @@ int kvm_create_vm(struct kvm *kvm, struct err *e)
 {
     int fd;
     do {
-        fd = kvm_ioctl_num(kvm, kvm->dev_fd, KVM_CREATE_VM, 0);
+        fd = kvm_ioctl_num(kvm, kvm->dev_fd, KVM_CREATE_VM, arch_vm_type(kvm));
     } while (fd == -EINTR);
     if (fd < 0) {
         err_set(e, -fd, "KVM cannot create a VM: %s", strerror(-fd));
@@ -188,6 +194,8 @@ static void close_fd(int *fd)
 
 void kvm_close(struct kvm *kvm)
 {
+    close_fd(&kvm->its_fd);
+    close_fd(&kvm->irqchip_fd);
     close_fd(&kvm->vm_fd);
     close_fd(&kvm->dev_fd);
 }

@@ -6,7 +6,8 @@
  *
  * Set-up order: kvm_open, vcpus_start (their threads prepare meanwhile),
  * kvm_create_vm, memslots_attach (a slot set after the irqchip costs a grace
- * period of the kernel), irqchip_create, vcpus_build, ioeventfds_attach,
+ * period of the kernel), irqchip_create, vcpus_build (which ends the irqchip's
+ * set-up: on some architectures it needs the vCPUs), ioeventfds_attach,
  * vcpus_reset, vcpus_resume.
  * To end: vcpus_destroy, kvm_close, and only then the listeners.
  *
@@ -41,6 +42,13 @@ struct kvm {
     unsigned coalesced_page; /* page of the coalesced ring inside the mapping; 0: no ring */
     bool coalesced_pio;      /* the ring takes port writes too */
     bool ioeventfd_any_len;  /* doorbells of any write size */
+    unsigned page_size;      /* of the host, in bytes */
+    /* What the board wants of the VM, set before kvm_create_vm(); 0: the usual. */
+    unsigned gpa_bits;        /* of a guest-physical address (arm64) */
+    unsigned irqchip_version; /* arm64: GIC 2 or 3; what it is, once it is created */
+    /* Parts of the irqchip that have a descriptor, closed with the VM; -1: there is none. */
+    int irqchip_fd; /* arm64: GIC */
+    int its_fd;     /* arm64: its translation service, which takes messages */
     /* ioctl(2), but returning -errno. */
     int (*ioctl)(struct kvm *kvm, int fd, unsigned long request, void *arg);
 };
@@ -58,7 +66,7 @@ void kvm_init(struct kvm *kvm);
 /* Create the VM and what the architecture needs before irqchip and vCPUs (arch_vm_init). */
 int kvm_create_vm(struct kvm *kvm, struct err *e);
 
-/* Close both descriptors. The vCPUs must be gone; then KVM lets go of guest memory. Harmless if
+/* Close all descriptors. The vCPUs must be gone; then KVM lets go of guest memory. Harmless if
  * not open. */
 void kvm_close(struct kvm *kvm);
 

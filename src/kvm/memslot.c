@@ -15,9 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE      4096ULL
-#define PAGE_MASK (PAGE - 1)
-
 #define SLOTS_STEP 16
 
 static struct memslots *from_listener(struct aspace_listener *l)
@@ -26,21 +23,23 @@ static struct memslots *from_listener(struct aspace_listener *l)
 }
 
 /* The whole pages of r that KVM can map. False: none. */
-static bool slot_pages(const struct flat_range *r, uint64_t *gpa, uint64_t *size, uint8_t **host)
+static bool slot_pages(const struct memslots *m, const struct flat_range *r, uint64_t *gpa,
+                       uint64_t *size, uint8_t **host)
 {
+    const uint64_t mask = m->kvm->page_size - 1;
     if (r->region->kind != REGION_RAM && r->region->kind != REGION_ROM) {
         return false;
     }
-    uint64_t skip = -r->addr.first & PAGE_MASK;
+    uint64_t skip = -r->addr.first & mask;
     uint64_t length = r->addr.last - r->addr.first;
     if (length < skip) {
         return false;
     }
     /* The last address may be 2^64 - 1: add 1 only after the start was taken off. */
-    *size = (length - skip + 1) & ~PAGE_MASK;
+    *size = (length - skip + 1) & ~mask;
     *gpa = r->addr.first + skip;
     *host = r->region->host + r->offset + skip;
-    return *size != 0 && ((uintptr_t)*host & PAGE_MASK) == 0;
+    return *size != 0 && ((uintptr_t)*host & mask) == 0;
 }
 
 /* The number of a slot that is free, or of the one at gpa; -1: none. */
@@ -115,7 +114,7 @@ static int slot_add(struct aspace_listener *l, const struct flat_range *r)
     uint64_t gpa;
     uint64_t size;
     uint8_t *host;
-    if (!slot_pages(r, &gpa, &size, &host)) {
+    if (!slot_pages(m, r, &gpa, &size, &host)) {
         return 0;
     }
     int slot = slot_new(m);
@@ -136,7 +135,7 @@ static void slot_del(struct aspace_listener *l, const struct flat_range *r)
     uint64_t gpa;
     uint64_t size;
     uint8_t *host;
-    if (!slot_pages(r, &gpa, &size, &host)) {
+    if (!slot_pages(m, r, &gpa, &size, &host)) {
         return;
     }
     /* A range KVM refused when it was added has no slot. */

@@ -41,9 +41,11 @@ static int push_routes(struct msi_table *t)
             table->entries[table->nr++] = (struct kvm_irq_routing_entry){
                 .gsi = t->chip->pins + i,
                 .type = KVM_IRQ_ROUTING_MSI,
+                .flags = ARCH_MSI_HAS_REQUESTER ? KVM_MSI_VALID_DEVID : 0,
                 .u.msi = {.address_lo = (uint32_t)r->address,
                           .address_hi = (uint32_t)(r->address >> 32),
-                          .data = r->data},
+                          .data = r->data,
+                          .devid = ARCH_MSI_HAS_REQUESTER ? r->requester : 0},
             };
         }
     }
@@ -91,7 +93,7 @@ static int take_route(struct msi_table *t, unsigned *n, struct err *e)
     return ret;
 }
 
-int msi_get(struct msi_table *t, struct irq_msi *out, struct err *e)
+int msi_get(struct msi_table *t, uint32_t requester, struct irq_msi *out, struct err *e)
 {
     unsigned n;
 
@@ -102,6 +104,7 @@ int msi_get(struct msi_table *t, struct irq_msi *out, struct err *e)
         out->gsi = t->chip->pins + n;
         ret = irqchip_eventfd(out->gsi, e);
         t->routes[n].taken = ret >= 0;
+        t->routes[n].requester = requester;
     }
     pthread_mutex_unlock(&t->lock);
     if (ret < 0) {
@@ -114,7 +117,7 @@ int msi_get(struct msi_table *t, struct irq_msi *out, struct err *e)
 static int set_locked(struct msi_table *t, struct msi_route *r, const struct irq_msi *msi,
                       uint64_t address, uint32_t data)
 {
-    const bool valid = arch_is_msi_address(address);
+    const bool valid = arch_is_msi_address(t->chip->kvm, address);
     int ret = 0;
 
     if (valid && !r->bound) {

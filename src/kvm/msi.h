@@ -27,6 +27,7 @@ struct msi_route {
     bool taken;
     bool bound;  /* KVM watches its eventfd */
     bool routed; /* KVM knows its message */
+    uint32_t requester;
     uint64_t address;
     uint32_t data;
 };
@@ -44,10 +45,10 @@ void msi_table_init(struct msi_table *t, struct irqchip *chip);
 void msi_table_destroy(struct msi_table *t);
 
 /*
- * Take a GSI. It is silent until msi_set(); release it with msi_put(). -ENOSPC:
- * KVM has no more of them; -EMFILE, -ENOMEM.
+ * Take a GSI. It is silent until msi_set(); release it with msi_put(). requester: as in
+ * device_env.msi_get. -ENOSPC: KVM has no more of them; -EMFILE, -ENOMEM.
  */
-int msi_get(struct msi_table *t, struct irq_msi *out, struct err *e);
+int msi_get(struct msi_table *t, uint32_t requester, struct irq_msi *out, struct err *e);
 
 /*
  * What its pulses send from now on. Nothing happens if it is what they send already.

@@ -79,7 +79,7 @@ static struct kvm_coalesced_mmio_ring *find_ring(const struct vcpus *s)
     if (s->kvm->coalesced_page == 0) {
         return NULL;
     }
-    uint8_t *page = (uint8_t *)s->vcpu[0].run + s->kvm->coalesced_page * 4096UL;
+    uint8_t *page = (uint8_t *)s->vcpu[0].run + (size_t)s->kvm->coalesced_page * s->kvm->page_size;
     return (struct kvm_coalesced_mmio_ring *)(void *)page;
 }
 
@@ -103,7 +103,7 @@ static int create_one(struct vcpu *v, struct err *e)
 int vcpus_build(struct vcpus *s, const struct vcpus_env *env, struct err *e)
 {
     s->env = *env;
-    coalesced_init(&s->coalesced, env->mem, env->io);
+    coalesced_init(&s->coalesced, env->mem, env->io, s->kvm->page_size);
     for (unsigned i = 0; i < s->count; i++) {
         int r = create_one(&s->vcpu[i], e);
         if (r < 0) {
@@ -111,6 +111,10 @@ int vcpus_build(struct vcpus *s, const struct vcpus_env *env, struct err *e)
         }
     }
     s->coalesced.ring = find_ring(s);
+    int r = arch_irqchip_init(s->kvm, e);
+    if (r < 0) {
+        return r;
+    }
     pthread_mutex_lock(&s->lock);
     s->wanted = VCPUS_PAUSED;
     pthread_cond_broadcast(&s->changed);
@@ -205,7 +209,7 @@ int vcpus_reset(struct vcpus *s, const struct boot_entry *entry, struct err *e)
 {
     int r = wait_until_ready(s, e);
     for (unsigned i = 0; i < s->count && r == 0 && !s->fresh; i++) {
-        r = arch_vcpu_reset(s->kvm, s->vcpu[i].fd, i, e);
+        r = arch_vcpu_reset(s->kvm, s->vcpu[i].fd, i, s->model, e);
         s->vcpu[i].parked = false;
     }
     s->fresh = false;

@@ -137,6 +137,9 @@ void fake_kvm_init(struct fake_kvm *f)
                 .coalesced_page = 2,
                 .coalesced_pio = true,
                 .ioeventfd_any_len = true,
+                .page_size = 4096,
+                .irqchip_fd = -1,
+                .its_fd = -1,
                 .ioctl = fake_ioctl,
             },
     };

@@ -183,7 +183,7 @@ static void record_message(void *opaque, unsigned n, bool level)
     atomic_fetch_add(&m->msis[n].sent, level);
 }
 
-static int machine_msi_get(void *opaque, struct irq_msi *out, struct err *e)
+static int machine_msi_get(void *opaque, uint32_t requester, struct irq_msi *out, struct err *e)
 {
     struct fake_machine *m = opaque;
     unsigned n = 0;
@@ -192,7 +192,7 @@ static int machine_msi_get(void *opaque, struct irq_msi *out, struct err *e)
         n++;
     }
     cr_assert(n < FAKE_MSIS);
-    m->msis[n] = (struct fake_msi){.taken = true};
+    m->msis[n] = (struct fake_msi){.taken = true, .requester = requester};
     *out = (struct irq_msi){
         .edge = {.fd = -1, .irq = {.set = record_message, .opaque = m, .n = n}},
         .gsi = n,

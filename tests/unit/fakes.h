@@ -65,6 +65,7 @@ struct fake_irqs {
 
 struct fake_msi {
     _Atomic bool taken;
+    _Atomic uint32_t requester;
     _Atomic uint64_t address;
     _Atomic uint32_t data;
     _Atomic unsigned sets;

@@ -39,7 +39,7 @@ static void setup(void)
     region_add(&io_root, 0x3f8, &port.region, 0);
     cr_assert_eq(ioeventfds_attach(&on_mem, &f.kvm, mem, false, &e), 0);
     cr_assert_eq(ioeventfds_attach(&on_io, &f.kvm, io, true, &e), 0);
-    coalesced_init(&ring, mem, io);
+    coalesced_init(&ring, mem, io, 4096);
     memset(page, 0, sizeof(page));
     ring.ring = (struct kvm_coalesced_mmio_ring *)(void *)page;
 }

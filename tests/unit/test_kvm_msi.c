@@ -36,7 +36,7 @@ TestSuite(kvm_msi, .init = setup, .fini = teardown);
 static struct irq_msi get(void)
 {
     struct irq_msi msi;
-    cr_assert_eq(msi_get(&table, &msi, &e), 0, "%s", e.what);
+    cr_assert_eq(msi_get(&table, 0x28, &msi, &e), 0, "%s", e.what);
     return msi;
 }
 
@@ -123,7 +123,7 @@ Test(kvm_msi, a_full_table_is_an_error)
         cr_assert_eq(msi_set(&table, &msi[i], 0xfee00000, i), 0);
         fake_kvm_clear(&f);
     }
-    cr_assert_eq(msi_get(&table, &more, &e), -ENOSPC);
+    cr_assert_eq(msi_get(&table, 0x28, &more, &e), -ENOSPC);
     cr_assert_eq(more.edge.fd, -1);
     cr_assert_not_null(strstr(e.what, "64"));
     msi_put(&table, &msi[5]);
@@ -137,7 +137,7 @@ Test(kvm_msi, no_descriptor_left_is_an_error_with_a_hint)
     const struct rlimit none = {.rlim_cur = 0, .rlim_max = 4096};
     const struct rlimit some = {.rlim_cur = 4096, .rlim_max = 4096};
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-    cr_assert_eq(msi_get(&table, &msi, &e), -EMFILE);
+    cr_assert_eq(msi_get(&table, 0x28, &msi, &e), -EMFILE);
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &some), 0);
     cr_assert_eq(msi.edge.fd, -1);
     cr_assert_not_null(strstr(e.hint, "ulimit -n"));

@@ -155,9 +155,9 @@ static int no_line(void *opaque, unsigned gsi, struct irq *out, struct err *err)
     return err_set(err, EMFILE, "no line");
 }
 
-static int no_message(void *opaque, struct irq_msi *out, struct err *err)
+static int no_message(void *opaque, uint32_t requester, struct irq_msi *out, struct err *err)
 {
-    (void)opaque, (void)out;
+    (void)opaque, (void)requester, (void)out;
     return err_set(err, EMFILE, "no message");
 }
 

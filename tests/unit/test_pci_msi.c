@@ -60,6 +60,11 @@ static void raise_vector(struct device *dev, unsigned vector)
     device_unlock(dev);
 }
 
+Test(pci_msi, who_sends_is_told_with_the_request_for_a_message)
+{
+    cr_assert_eq(msi->requester, SLOT << 3);
+}
+
 static void lower_vector(struct device *dev, unsigned vector)
 {
     device_lock(dev);
@@ -267,9 +272,9 @@ Test(pci_msi, two_functions_have_a_message_each)
     cr_assert_not(p.m.irqs.level[GSI + 1]);
 }
 
-static int no_message(void *opaque, struct irq_msi *out, struct err *e)
+static int no_message(void *opaque, uint32_t requester, struct irq_msi *out, struct err *e)
 {
-    (void)opaque;
+    (void)opaque, (void)requester;
     *out = (struct irq_msi){.edge = {.fd = -1}};
     return err_set(e, EMFILE, "no eventfd");
 }

@@ -208,10 +208,10 @@ Test(pci_msix, a_reset_forgets_what_is_pending)
 
 /* --- hosts ------------------------------------------------------------ */
 
-static int three_messages(void *opaque, struct irq_msi *out, struct err *e)
+static int three_messages(void *opaque, uint32_t requester, struct irq_msi *out, struct err *e)
 {
     static unsigned given;
-    (void)opaque;
+    (void)opaque, (void)requester;
     *out = (struct irq_msi){.edge = {.fd = -1}};
     return given++ < 3 ? 0 : err_set(e, EMFILE, "no eventfd");
 }
@@ -255,10 +255,10 @@ static struct fake_kvm kvm;
 static struct irqchip chip;
 static struct msi_table table;
 
-static int kvm_msi_get(void *opaque, struct irq_msi *out, struct err *e)
+static int kvm_msi_get(void *opaque, uint32_t requester, struct irq_msi *out, struct err *e)
 {
     (void)opaque;
-    return msi_get(&table, out, e);
+    return msi_get(&table, requester, out, e);
 }
 
 static int kvm_msi_set(void *opaque, struct irq_msi *msi, uint64_t address, uint32_t data)

@@ -164,6 +164,6 @@ Test(regs, kvms_error_is_passed_on_with_the_vcpu)
     fake_kvm_init(&f);
     f.fail_request = KVM_SET_LAPIC;
     f.fail_code = -EINVAL;
-    cr_assert_eq(arch_vcpu_reset(&f.kvm, 3, 7, &e), -EINVAL);
+    cr_assert_eq(arch_vcpu_reset(&f.kvm, 3, 7, NULL, &e), -EINVAL);
     cr_assert_not_null(strstr(e.what, "vCPU 7"));
 }

@@ -174,8 +174,10 @@ int arch_vcpu_init(struct kvm *kvm, int fd, unsigned index, const struct cpu_mod
     return refused(r < 0 ? r : msrs_start(kvm, fd), index, e);
 }
 
-int arch_vcpu_reset(struct kvm *kvm, int fd, unsigned index, struct err *e)
+int arch_vcpu_reset(struct kvm *kvm, int fd, unsigned index, const struct cpu_model *m,
+                    struct err *e)
 {
+    (void)m; /* CPUID stays */
     int r = set_registers(kvm, fd, index, NULL);
     if (r == 0) {
         r = set_other_registers(kvm, fd);

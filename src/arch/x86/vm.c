@@ -30,12 +30,22 @@ const struct kvm_cap arch_caps[] = {
 };
 const size_t arch_cap_count = sizeof(arch_caps) / sizeof(arch_caps[0]);
 
+const char arch_no_kvm_hint[] =
+    "enable virtualization in the firmware (in a VM: nested virtualization), "
+    "then sudo modprobe kvm_intel or kvm_amd";
+
 /* APIC ids 0..254; 255 is the broadcast, unless KVM takes 32-bit ids. */
 #define XAPIC_CPUS_MAX 255
 
 unsigned arch_max_vcpus(struct kvm *kvm)
 {
     return kvm_check_cap(kvm, KVM_CAP_X2APIC_API) != 0 ? UINT_MAX : XAPIC_CPUS_MAX;
+}
+
+unsigned long arch_vm_type(struct kvm *kvm)
+{
+    (void)kvm;
+    return 0;
 }
 
 static int use_x2apic_ids(struct kvm *kvm)
@@ -75,6 +85,18 @@ int arch_irqchip_create(struct kvm *kvm, struct err *e)
     return 0;
 }
 
+int arch_irqchip_init(struct kvm *kvm, struct err *e)
+{
+    (void)kvm;
+    (void)e;
+    return 0;
+}
+
+uint32_t arch_irq_line(unsigned gsi)
+{
+    return gsi;
+}
+
 size_t arch_irq_routes(struct kvm_irq_routing_entry *entries)
 {
     size_t count = 0;
@@ -92,8 +114,9 @@ size_t arch_irq_routes(struct kvm_irq_routing_entry *entries)
     return ARCH_IRQ_PINS + 16;
 }
 
-bool arch_is_msi_address(uint64_t address)
+bool arch_is_msi_address(const struct kvm *kvm, uint64_t address)
 {
+    (void)kvm;
     return address >= PC_MSI_GPA && address < PC_MSI_END;
 }
 
