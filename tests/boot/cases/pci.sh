@@ -130,12 +130,12 @@ case_edu_shared_line() {
 
 # As many requests as keep a slow host under a few seconds; the guest's own default is a million.
 case_edu_storm() {
-    passes edu_storm --device edu --append requests=5000
+    passes edu_storm --device edu --append requests=3000
     expect_no_err
 }
 
 case_edu_storm_platform() {
-    passes edu_storm --device edu,bus=mmio --append requests=5000
+    passes edu_storm --device edu,bus=mmio --append requests=3000
     expect_no_err
 }
 
