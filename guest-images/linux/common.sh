@@ -32,6 +32,21 @@ debian_arch()
     esac
 }
 
+# triple ARCH: the name of an architecture for compilers and in library folders.
+triple()
+{
+    case $1 in
+        x86_64) echo x86_64-linux-gnu ;;
+        arm64) echo aarch64-linux-gnu ;;
+    esac
+}
+
+# cross_prefix ARCH: what the names of its compiler and binutils begin with; nothing for this machine's.
+cross_prefix()
+{
+    [ "$1" = "$host_arch" ] || echo "$(triple "$1")-"
+}
+
 # busybox_for ARCH: a static busybox for that architecture. For this machine's, it is the installed one.
 busybox_for()
 {
