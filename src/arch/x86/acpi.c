@@ -175,12 +175,12 @@ static void add_overrides(struct bytes *b, const struct pc_inventory *has)
     enum { OVERRIDE = 2, ISA_BUS = 0, ISA_IRQS = 16 };
     enum { ACTIVE_HIGH_LEVEL = 0xd, ACTIVE_LOW_LEVEL = 0xf };
     const uint32_t low = pc_intx_irqs(has), level = low | pc_platform_irqs(has);
-    for (uint8_t irq = 0; irq < ISA_IRQS; irq++) {
+    for (unsigned irq = 0; irq < ISA_IRQS; irq++) {
         if ((level >> irq & 1) != 0) {
             bytes_u8(b, OVERRIDE);
             bytes_u8(b, 10);
             bytes_u8(b, ISA_BUS);
-            bytes_u8(b, irq);
+            bytes_u8(b, (uint8_t)irq);
             bytes_u32(b, irq); /* GSI */
             bytes_u16(b, low >> irq & 1 ? ACTIVE_LOW_LEVEL : ACTIVE_HIGH_LEVEL);
         }
