@@ -1,10 +1,11 @@
 /*
- * debug-exit: a write to a port ends vmm with a status the guest chooses, for
- * tests and teaching guests.
+ * debug-exit: a write ends vmm with a status the guest chooses, for tests and
+ * teaching guests.
  *
  * Model: QEMU's isa-debug-exit (hw/misc/debugexit.c): a write of v, 1 to 4 bytes
  * wide, gives the status (v << 1) | 1, of which an exit status keeps 8 bits; so
- * a guest cannot end with 0. Reads give 0.
+ * a guest cannot end with 0. Reads give 0. As a platform device it is 256 bytes
+ * of memory in place of ports.
  *
  * Locking: no state; lock-free.
  */
@@ -36,7 +37,7 @@ static const struct reg debug_exit_regs[] = {
 
 static const struct reg_block debug_exit_blocks[] = {
     {
-        .name = "port",
+        .name = "exit",
         .size = IOSIZE_MAX,
         .regs = TABLE(debug_exit_regs),
         .read = debug_exit_read,
@@ -45,14 +46,17 @@ static const struct reg_block debug_exit_blocks[] = {
 };
 
 static const struct prop debug_exit_props[] = {
-    PROP(struct debug_exit, iobase, PROP_U32, "0x501", 0, 0xffff, "first I/O port"),
-    PROP(struct debug_exit, iosize, PROP_U32, "2", 1, IOSIZE_MAX, "number of I/O ports"),
+    PROP(struct debug_exit, iobase, PROP_U32, "0x501", 0, 0xffff, "first I/O port; bus=isa"),
+    PROP(struct debug_exit, iosize, PROP_U32, "2", 1, IOSIZE_MAX, "number of I/O ports; bus=isa"),
 };
 
 static int debug_exit_realize(struct device *d, struct err *e)
 {
     struct debug_exit *x = DEVICE_STATE(struct debug_exit, d);
     struct region *r;
+    if (d->bus != NULL) {
+        return 0;
+    }
     int ret = device_map_block(d, 0, d->env->io_root, x->iobase, &r, e);
     if (ret < 0) {
         return ret;
@@ -68,5 +72,7 @@ const struct device_class debug_exit_class = {
     .props = TABLE(debug_exit_props),
     .blocks = TABLE(debug_exit_blocks),
     .lock_free = true,
+    .compatible = "vmm,debug-exit",
+    .isa = true,
     .realize = debug_exit_realize,
 };

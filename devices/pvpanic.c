@@ -1,9 +1,10 @@
 /*
  * pvpanic: the guest's kernel says that it panicked.
  *
- * Model: QEMU's ISA pvpanic device (docs/specs/pvpanic.rst): one byte at a port.
- * Reading gives the events the host understands, writing reports one. Linux
- * finds it through ACPI (QEMU0001) and writes from its panic notifier.
+ * Model: QEMU's pvpanic device (docs/specs/pvpanic.rst): one byte at a port, or in
+ * the memory map as a platform device. Reading gives the events the host
+ * understands, writing reports one. Linux's driver pvpanic-mmio finds it through
+ * ACPI (QEMU0001: the port) or the device tree, and writes from its panic notifier.
  *
  * Locking: no state that changes; lock-free.
  */
@@ -48,7 +49,7 @@ static const struct reg pvpanic_regs[] = {
 
 static const struct reg_block pvpanic_blocks[] = {
     {
-        .name = "port",
+        .name = "events",
         .size = 1,
         .regs = TABLE(pvpanic_regs),
         .read = pvpanic_read,
@@ -57,22 +58,24 @@ static const struct reg_block pvpanic_blocks[] = {
 };
 
 static const struct prop pvpanic_props[] = {
-    PROP(struct pvpanic, ioport, PROP_U32, "0x505", 0, 0xffff, "I/O port"),
+    PROP(struct pvpanic, ioport, PROP_U32, "0x505", 0, 0xffff, "I/O port; bus=isa"),
     PROP(struct pvpanic, events, PROP_U32, "3", 0, 7, "events understood; 7 adds shutdown"),
 };
 
 static int pvpanic_realize(struct device *d, struct err *e)
 {
     struct pvpanic *p = DEVICE_STATE(struct pvpanic, d);
-    return device_map_block(d, 0, d->env->io_root, p->ioport, NULL, e);
+    return d->bus != NULL ? 0 : device_map_block(d, 0, d->env->io_root, p->ioport, NULL, e);
 }
 
 const struct device_class pvpanic_class = {
     .name = "pvpanic",
-    .summary = "the guest reports its kernel's panic (ISA, ACPI QEMU0001)",
+    .summary = "the guest reports its kernel's panic",
     .state_size = sizeof(struct pvpanic),
     .props = TABLE(pvpanic_props),
     .blocks = TABLE(pvpanic_blocks),
     .lock_free = true,
+    .compatible = "qemu,pvpanic-mmio",
+    .isa = true,
     .realize = pvpanic_realize,
 };

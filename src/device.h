@@ -259,6 +259,7 @@ struct device_class {
     /* It can be a platform device: block 0 in the memory map, known to guests by this name
      * ("vmm,edu"). */
     const char *compatible;
+    bool isa; /* without a bus it is at I/O ports, where its realize puts it; so on a PC */
     /* Claim resources, map regions. On failure undo what was done; unrealize is not called. */
     int (*realize)(struct device *d, struct err *e);
     void (*unrealize)(struct device *d);

@@ -14,7 +14,7 @@ static const struct prop bus_props[] = {
         .name = "bus",
         .type = PROP_STRING,
         .offset = offsetof(struct device, place.bus),
-        .meaning = "pci, or mmio for a platform device",
+        .meaning = "pci, mmio for a platform device, isa for I/O ports",
     },
     {
         .name = "addr",
@@ -28,12 +28,12 @@ static const struct prop bus_props[] = {
 
 const struct prop *device_prop(const struct device_class *cls, size_t i)
 {
-    const bool on_bus = cls->pci != NULL || cls->compatible != NULL;
+    const size_t bus_prop_count = cls->pci != NULL ? 2 : cls->compatible != NULL ? 1 : 0;
     if (i < cls->prop_count) {
         return &cls->props[i];
     }
     i -= cls->prop_count;
-    return on_bus && i < ARRAY_LEN(bus_props) ? &bus_props[i] : NULL;
+    return i < bus_prop_count ? &bus_props[i] : NULL;
 }
 
 void device_raise(struct device *d, unsigned vector)

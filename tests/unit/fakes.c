@@ -375,7 +375,7 @@ struct device *fake_device_of(struct fake_machine *m, const struct device_class 
 {
     struct err e = ERR_INIT;
     struct device *d = fake_device_new(m, cls, props);
-    if (cls->pci != NULL || cls->compatible != NULL) {
+    if (cls->pci != NULL || (cls->compatible != NULL && !cls->isa)) {
         fake_plug(m, d);
     }
     cr_assert_eq(device_realize(d, &e), 0, "%s", e.what);

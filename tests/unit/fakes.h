@@ -105,8 +105,9 @@ void fake_chardev_set_room(struct fake_chardev *c, size_t n);
 /* --- bus -------------------------------------------------------------- */
 
 /*
- * A bus for a device whose class has pci or compatible: its block 0 is at FAKE_SLOT_GPA(n), n
- * counting the devices, and what it does is remembered in fake_machine.slots[n].
+ * A bus for a device whose class has pci or compatible, and is not at ports: its block 0 is at
+ * FAKE_SLOT_GPA(n), n counting the devices, and what it does is remembered in
+ * fake_machine.slots[n].
  */
 #define FAKE_SLOTS       4
 #define FAKE_SLOT_GPA(n) (0xd0000000ULL + (n)*0x1000000ULL)

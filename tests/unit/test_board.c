@@ -188,6 +188,22 @@ Test(board, platform_devices)
     add("edu");
 }
 
+Test(board, isa_devices_are_at_ports_unless_they_are_to_be_in_memory)
+{
+    const size_t before = m->board->has.platform_count;
+    add("debug-exit");
+    add("debug-exit,bus=isa,iobase=0x600");
+    cr_expect_eq(m->board->has.platform_count, before);
+    cr_expect_eq(fake_read(m->io, 0x501, 1), 0);
+    cr_expect_eq(fake_read(m->io, 0x600, 1), 0);
+    add("debug-exit,bus=mmio");
+    cr_expect_eq(m->board->has.platform_count, before + 1);
+    cr_expect_eq(fake_read(m->mem, 0xfe000000, 4), 0);
+    cr_expect_str_eq(m->board->has.platform[before].compatible, "vmm,debug-exit");
+    refused("debug-exit,bus=pci", "is not for a bus 'pci'", "bus=isa or bus=mmio");
+    refused("debug-exit,addr=4", "has no property 'addr'", "");
+}
+
 Test(board, without_pci, .init = NULL)
 {
     config.pci = false;

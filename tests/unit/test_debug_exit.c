@@ -1,6 +1,7 @@
 /*
  * debug-exit: status values, port placement, bad properties.
  */
+#include "devices/platform.h"
 #include "tests/unit/fakes.h"
 
 #include <criterion/criterion.h>
@@ -79,5 +80,25 @@ Test(debug_exit, needs_a_machine_with_ports)
     cr_assert_not_null(d);
     cr_expect_eq(device_realize(d, &e), -ENODEV);
     cr_expect(e.what[0] != '\0');
+    device_free(d);
+}
+
+Test(debug_exit, is_a_platform_device_too)
+{
+    struct err e = ERR_INIT;
+    struct device *d = fake_device_new(&m, device_class_find("debug-exit", &e), NULL);
+    cr_assert_eq(platform_plug(d, 0x0c000000, 5, &e), 0);
+    cr_assert_eq(device_realize(d, &e), 0, "%s", e.what);
+    cr_expect_str_eq(d->cls->compatible, "vmm,debug-exit");
+    cr_expect_eq(fake_read(m.io, 0x501, 1), 0xff, "not at ports");
+    cr_expect_eq(fake_read(m.mem, 0x0c0000fc, 4), 0);
+    for (unsigned size = 1; size <= 4; size *= 2) {
+        fake_write(m.mem, 0x0c000000, 40 + size, size);
+    }
+    cr_assert_eq(m.event_count, 3);
+    for (unsigned i = 0; i < 3; i++) {
+        cr_expect_eq(m.events[i].event, MACHINE_DEBUG_EXIT);
+        cr_expect_eq(m.events[i].value, (int)((40 + (1u << i)) << 1 | 1));
+    }
     device_free(d);
 }

@@ -165,14 +165,17 @@ static int plug_platform(struct machine *m, struct device *d, struct err *e)
     return platform_plug(d, p->gpa, p->gsi, e);
 }
 
-/* On the bus the user names, else on PCI if the class can be there. */
+/* On the bus the user names, else at ports or on PCI if the class can be there. */
 static int plug(struct machine *m, struct device *d, struct err *e)
 {
     const bool pci = d->cls->pci != NULL, platform = d->cls->compatible != NULL;
     const char *bus = d->place.bus;
 
     if (bus == NULL) {
-        bus = pci ? "pci" : "mmio";
+        bus = d->cls->isa ? "isa" : pci ? "pci" : "mmio";
+    }
+    if (d->cls->isa && strcmp(bus, "isa") == 0) {
+        return 0;
     }
     if (pci && strcmp(bus, "pci") == 0) {
         return plug_pci(m, d, e);
@@ -183,9 +186,10 @@ static int plug(struct machine *m, struct device *d, struct err *e)
     char why[64];
     snprintf(why, sizeof(why), "is not for a bus '%.20s'", bus);
     return refuse(d, why,
-                  pci && platform ? "bus=pci or bus=mmio"
-                  : pci           ? "bus=pci"
-                                  : "bus=mmio",
+                  d->cls->isa       ? "bus=isa or bus=mmio"
+                  : pci && platform ? "bus=pci or bus=mmio"
+                  : pci             ? "bus=pci"
+                                    : "bus=mmio",
                   e);
 }
 
