@@ -11,6 +11,8 @@
     X(i8042)                                                                                       \
     X(acpi_pm)                                                                                     \
     X(pc_ports)                                                                                    \
+    X(pl011)                                                                                       \
+    X(pl031)                                                                                       \
     X(pci_host)                                                                                    \
     X(pci_ports)                                                                                   \
     X(debug_exit)                                                                                  \

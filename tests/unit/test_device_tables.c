@@ -8,7 +8,8 @@
 #include <string.h>
 
 static const char *const names[] = {
-    "uart16550", "rtc-cmos", "i8042", "acpi-pm", "pc-ports", "debug-exit", "pvpanic", "dma-engine",
+    "uart16550",  "rtc-cmos", "i8042", "acpi-pm", "pc-ports",
+    "debug-exit", "pvpanic",  "pl011", "pl031",   "dma-engine",
 };
 #define NAMES ARRAY_LEN(names)
 
@@ -43,9 +44,11 @@ static unsigned narrowest(const struct reg *reg)
     return reg->widths & -reg->widths;
 }
 
-static bool is_rtc_data(const struct device *d, const struct reg *reg)
+/* rtc-cmos's data is the byte index points at, the seconds; DR of pl031 is the time. */
+static bool is_the_time(const struct device *d, const struct reg *reg)
 {
-    return strcmp(d->cls->name, "rtc-cmos") == 0 && strcmp(reg->name, "data") == 0;
+    return (strcmp(d->cls->name, "rtc-cmos") == 0 && strcmp(reg->name, "data") == 0) ||
+           (strcmp(d->cls->name, "pl031") == 0 && strcmp(reg->name, "DR") == 0);
 }
 
 Test(device_tables, registers_read_their_reset_values)
@@ -55,8 +58,8 @@ Test(device_tables, registers_read_their_reset_values)
             const struct device_region *r = &devices[i]->regions[b];
             for (size_t n = 0; n < r->block->count; n++) {
                 const struct reg *reg = &r->block->regs[n];
-                if ((reg->access & REG_RO) == 0 || is_rtc_data(devices[i], reg)) {
-                    continue; /* data is the byte index points at: the seconds */
+                if ((reg->access & REG_RO) == 0 || is_the_time(devices[i], reg)) {
+                    continue;
                 }
                 uint64_t at = r->region.offset + reg->offset;
                 unsigned size = narrowest(reg);
@@ -68,7 +71,7 @@ Test(device_tables, registers_read_their_reset_values)
     }
 }
 
-Test(device_tables, widths_and_directions_outside_the_table_read_ones_and_are_counted)
+Test(device_tables, widths_and_directions_outside_the_table_read_nothing_and_are_counted)
 {
     for (size_t i = 0; i < NAMES; i++) {
         for (size_t b = 0; b < devices[i]->region_count; b++) {
@@ -81,8 +84,9 @@ Test(device_tables, widths_and_directions_outside_the_table_read_ones_and_are_co
                     }
                     uint64_t before = guest_error_count(&devices[i]->guest_errors);
                     uint64_t got = fake_read(space_of(r), r->region.offset + at, size);
-                    cr_expect_eq(got, UINT64_MAX >> (64 - 8 * size), "%s+%lu", names[i],
-                                 (unsigned long)at);
+                    uint64_t nothing =
+                        r->block->misfit_reads_zero ? 0 : UINT64_MAX >> (64 - 8 * size);
+                    cr_expect_eq(got, nothing, "%s+%lu", names[i], (unsigned long)at);
                     cr_expect_eq(guest_error_count(&devices[i]->guest_errors), before + 1);
                 }
             }
