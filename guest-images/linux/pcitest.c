@@ -1,12 +1,14 @@
 /*
  * pcitest: drives edu and dma-engine from a Linux user space, without a driver, by polling.
  *
- * usage: pcitest      (every 1234:11e8 and 1234:3456 of /sys/bus/pci/devices that no driver has)
+ * usage: pcitest [DMA_BITS]
  *
- * BAR 0 is the file resource0, mapped. DMA needs the address of a page, which the kernel tells root
- * in /proc/self/pagemap. Prints a line for each check that fails and one with the count of each
- * device; the exit status is 1 when one failed, and 2 when there was no device.
- * Source: the devices' data sheets (docs/devices/edu.md, docs/devices/dma-engine.md).
+ * Tests every 1234:11e8 and 1234:3456 of /sys/bus/pci/devices that no driver has. DMA_BITS: how
+ * long the addresses are that edu's dma_mask lets through (28). BAR 0 is the file resource0,
+ * mapped. DMA needs the address of a page, which the kernel tells root in /proc/self/pagemap.
+ * Prints a line for each check that fails and one with the count of each device; the exit status is
+ * 1 when one failed, and 2 when there was no device. Source: the devices' data sheets
+ * (docs/devices/edu.md, docs/devices/dma-engine.md).
  */
 #include <fcntl.h>
 #include <glob.h>
@@ -28,6 +30,7 @@ enum { PCI_COMMAND_INTX_OFF = 0x400 };
 
 static const char *name; /* of the device that is tested */
 static volatile uint8_t *regs;
+static unsigned edu_dma_bits;
 static unsigned checks, failures;
 
 /* A page of memory that stays where it is, and its bus address; 0: not known. */
@@ -158,8 +161,8 @@ static bool edu_transfer(uint64_t src, uint64_t dst, uint32_t count, bool from_d
 static void edu_dma(void)
 {
     const uint32_t half = PAGE / 2;
-    if (page_bus == 0 || page_bus >= 1u << 28) {
-        printf("pcitest: %s: no page below 256 MiB: DMA left out\n", name);
+    if (page_bus == 0 || page_bus >> edu_dma_bits != 0) {
+        printf("pcitest: %s: no page below 2^%u: DMA left out\n", name, edu_dma_bits);
         return;
     }
     for (unsigned wide = 0; wide <= 1; wide++) {
@@ -371,9 +374,10 @@ static void test_device(const char *folder, void (*test)(void))
     munmap((void *)(uintptr_t)regs, (size_t)st.st_size);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     glob_t found;
+    edu_dma_bits = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 28;
     if (glob("/sys/bus/pci/devices/*", 0, NULL, &found) != 0) {
         fputs("pcitest: there is no PCI bus\n", stderr);
         return 2;

@@ -52,7 +52,6 @@ enum {
 
 #define EDU_BUFFER      0x40000
 #define EDU_BUFFER_SIZE 4096u
-#define EDU_DMA_BITS    28 /* what the device's dma_mask lets through, if it is not set */
 
 /* Each side of a round trip: any offset in a page plus the longest transfer. */
 #define EDU_AREA    (2 * EDU_BUFFER_SIZE)
@@ -67,6 +66,11 @@ MODULE_PARM_DESC(irq, "auto, msi, intx, or none: poll");
 static uint buffer = EDU_BUFFER_SIZE;
 module_param(buffer, uint, 0444);
 MODULE_PARM_DESC(buffer, "bytes of the device's buffer to use");
+
+/* Where all of RAM is above 256 MiB, the device needs a wider dma_mask than it comes with, too. */
+static uint dma_bits = 28;
+module_param(dma_bits, uint, 0444);
+MODULE_PARM_DESC(dma_bits, "bits of the addresses that the device's dma_mask lets through");
 
 struct edu {
     struct bus bus;
@@ -288,9 +292,9 @@ static int edu_setup(const struct bus *bus)
     if (readl(bus->regs + EDU_ID) != EDU_ID_VALUE)
         return dev_err_probe(bus->dev, -ENODEV, "no edu: its ID is 0x%08x\n",
                              readl(bus->regs + EDU_ID));
-    error = dma_set_mask_and_coherent(bus->dev, DMA_BIT_MASK(EDU_DMA_BITS));
+    error = dma_set_mask_and_coherent(bus->dev, DMA_BIT_MASK(dma_bits));
     if (error != 0)
-        return dev_err_probe(bus->dev, error, "no DMA to %d bits of addresses\n", EDU_DMA_BITS);
+        return dev_err_probe(bus->dev, error, "no DMA to %u bits of addresses\n", dma_bits);
     edu->out = dmam_alloc_coherent(bus->dev, EDU_AREA, &edu->out_bus, GFP_KERNEL);
     edu->in = dmam_alloc_coherent(bus->dev, EDU_AREA, &edu->in_bus, GFP_KERNEL);
     if (edu->out == NULL || edu->in == NULL)
