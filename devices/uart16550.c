@@ -3,15 +3,11 @@
  *
  * Model: National Semiconductor PC16550D data sheet (June 1995), section 8. What
  * differs from a chip on a wire:
- *  - Characters take no time: a byte written to THR leaves at once, and divisor,
- *    word length and parity have no effect. When the console's reader is slow,
- *    bytes stay in the transmit FIFO and LSR says so; clearing that FIFO does
- *    not drop them, for they count as sent.
- *  - Input waits in the console until the guest listens (receive interrupt on,
- *    or LSR polled) and the FIFO has room: nothing overruns, and nothing typed or
- *    piped in during boot is thrown away by a driver's start-up code. For the
- *    same reason switching the FIFOs on keeps the byte in RBR: Linux does that
- *    after it has enabled the interrupt.
+ *  - Characters take no time, and input waits until the guest listens: receive
+ *    interrupt on, or LSR polled (serial.h). Divisor, word length and parity have no
+ *    effect. Clearing the transmit FIFO does not drop bytes, for they count as sent.
+ *  - Switching the FIFOs on keeps the byte in RBR: Linux does that after it has
+ *    enabled the interrupt.
  *  - Below the trigger level the time-out interrupt comes at once with new
  *    input; a reader that leaves bytes behind is reminded after the time of four
  *    characters at 115200 baud, counted from its first read.
@@ -74,7 +70,7 @@ static uint8_t interrupt_source(const struct uart *u)
     if (u->ier & IER_LINE && u->overrun) {
         return IIR_LINE;
     }
-    if (u->ier & IER_RX && u->rx.count >= uart_rx_trigger(u)) {
+    if (u->ier & IER_RX && u->port.rx.count >= uart_rx_trigger(u)) {
         return IIR_RX;
     }
     if (u->ier & IER_RX && u->timeout_pending) {
@@ -113,10 +109,10 @@ static uint8_t read_iir(struct uart *u)
 
 static uint8_t read_lsr(struct uart *u)
 {
-    uint8_t lsr = (u->rx.count > 0 ? LSR_DATA : 0) | (u->overrun ? LSR_OVERRUN : 0) |
-                  (u->tx.count == 0 ? LSR_IDLE : 0);
+    uint8_t lsr = (u->port.rx.count > 0 ? LSR_DATA : 0) | (u->overrun ? LSR_OVERRUN : 0) |
+                  (u->port.tx.count == 0 ? LSR_IDLE : 0);
     if (lsr == LSR_IDLE) {
-        uart_rx_idle_poll(u);
+        serial_idle_poll(&u->port);
     } else if (u->overrun) {
         u->overrun = false;
         uart_update_line(u);
@@ -162,7 +158,7 @@ static void write_ier(struct uart *u, uint8_t value)
     uint8_t enabled = value & ~u->ier;
     u->ier = value & IER_ALL;
     if (enabled & IER_THRE) {
-        u->thre_pending = u->tx.count == 0;
+        u->thre_pending = u->port.tx.count == 0;
         posted_stop(&u->posted);
     }
 }
@@ -175,7 +171,7 @@ static void write_fcr(struct uart *u, uint8_t value)
         uart_rx_clear(u);
     }
     u->fcr = on ? value & FCR_KEPT : 0;
-    u->timeout_pending = on && u->rx.count > 0;
+    u->timeout_pending = on && u->port.rx.count > 0;
 }
 
 /* In loopback the modem inputs come from MCR. */
@@ -231,7 +227,7 @@ static void uart_write(struct device *d, uint32_t offset, uint64_t value, unsign
         return;
     }
     write_setup(u, offset, (uint8_t)value);
-    uart_rx_reconsider(u);
+    serial_reconsider(&u->port);
     uart_update_line(u);
 }
 
@@ -313,21 +309,30 @@ static void uart_reset(struct device *d)
     u->msr = MSR_READY;
     u->overrun = u->thre_pending = false;
     uart_rx_clear(u);
-    uart_rx_reconsider(u);
+    serial_reconsider(&u->port);
     posted_stop(&u->posted);
     uart_update_line(u);
 }
 
 static const struct field uart_fields[] = {
-    FIELD(struct uart, ier, 1),           FIELD(struct uart, fcr, 1),
-    FIELD(struct uart, lcr, 1),           FIELD(struct uart, mcr, 1),
-    FIELD(struct uart, msr, 1),           FIELD(struct uart, scr, 1),
-    FIELD(struct uart, divisor, 1),       FIELD(struct uart, overrun, 1),
-    FIELD(struct uart, thre_pending, 1),  FIELD(struct uart, timeout_pending, 1),
-    FIELD_ARRAY(struct uart, rx.data, 1), FIELD(struct uart, rx.head, 1),
-    FIELD(struct uart, rx.count, 1),      FIELD_ARRAY(struct uart, tx.data, 1),
-    FIELD(struct uart, tx.head, 1),       FIELD(struct uart, tx.count, 1),
-    FIELD(struct uart, polling, 1),       FIELD(struct uart, line, 1),
+    FIELD(struct uart, ier, 1),
+    FIELD(struct uart, fcr, 1),
+    FIELD(struct uart, lcr, 1),
+    FIELD(struct uart, mcr, 1),
+    FIELD(struct uart, msr, 1),
+    FIELD(struct uart, scr, 1),
+    FIELD(struct uart, divisor, 1),
+    FIELD(struct uart, overrun, 1),
+    FIELD(struct uart, thre_pending, 1),
+    FIELD(struct uart, timeout_pending, 1),
+    FIELD_ARRAY(struct uart, port.rx.data, 1),
+    FIELD(struct uart, port.rx.head, 1),
+    FIELD(struct uart, port.rx.count, 1),
+    FIELD_ARRAY(struct uart, port.tx.data, 1),
+    FIELD(struct uart, port.tx.head, 1),
+    FIELD(struct uart, port.tx.count, 1),
+    FIELD(struct uart, port.polling, 1),
+    FIELD(struct uart, line, 1),
 };
 
 const struct device_class uart16550_class = {

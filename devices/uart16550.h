@@ -7,10 +7,8 @@
 #ifndef DEVICES_UART16550_H
 #define DEVICES_UART16550_H
 
-#include "devices/byte_fifo.h"
 #include "devices/posted.h"
-#include "src/console/chardev.h"
-#include "src/device.h"
+#include "devices/serial.h"
 
 enum {
     IER_RX = 0x01,
@@ -52,16 +50,11 @@ struct uart {
     bool overrun;         /* LSR bit 1 */
     bool thre_pending;    /* transmitter-empty interrupt */
     bool timeout_pending; /* character time-out interrupt */
-    /* the wire */
-    struct byte_fifo rx, tx;
-    uint8_t idle_polls; /* LSR reads in a row that found nothing to do */
-    bool polling;       /* the guest receives by polling */
-    bool rx_blocked;    /* the console was told there is no room */
     bool timer_on;
     bool line; /* level of the interrupt line */
+    struct serial port;
     struct irq out;
     struct timer timeout;
-    struct chardev_frontend frontend;
     struct posted posted;
 };
 
@@ -88,10 +81,6 @@ void uart_wire_detach(struct uart *u);
 /* The guest takes the oldest received byte; 0 if there is none. */
 uint8_t uart_rx_read(struct uart *u);
 void uart_rx_clear(struct uart *u);
-/* The guest looked at LSR and found neither input nor a busy transmitter. */
-void uart_rx_idle_poll(struct uart *u);
-/* The guest set the port up anew: find out again how it receives. */
-void uart_rx_reconsider(struct uart *u);
 
 /* The guest sends a byte. */
 void uart_tx_write(struct uart *u, uint8_t byte);

@@ -1,6 +1,6 @@
 /*
- * Posted writes, of uart16550, rtc-cmos and pci-ports. The test plays KVM: a listener that notes
- * which writes are coalesced, and a ring that the device's machine drains.
+ * Posted writes, of uart16550, pl011, rtc-cmos and pci-ports. The test plays KVM: a listener that
+ * notes which writes are coalesced, and a ring that the device's machine drains.
  */
 #include "tests/unit/fakes.h"
 
@@ -305,4 +305,36 @@ Test(posted, a_scan_of_pci_is_posted_while_it_lasts)
     pass(20);
     cr_expect(!posted);
     device_free(ports);
+}
+
+Test(posted, the_pl011_posts_its_data_register_while_a_console_polls)
+{
+    enum { GPA = 0x09000000, IMSC = 0x38 };
+    struct aspace_listener memory = {.posted_add = posted_add, .posted_del = posted_del};
+    cr_assert_eq(aspace_listen(m.mem, &memory), 0);
+    struct device *pl011 = fake_device(&m, "pl011", NULL);
+    for (unsigned i = 0; i < BEGIN; i++) {
+        fake_write(m.mem, GPA, 'x', 1);
+    }
+    loop_poll(m.loop);
+    cr_expect(posted);
+    cr_expect_eq(zone, GPA);
+    cr_expect_eq(zone_size, 4);
+    fake_write(m.mem, GPA + IMSC, 0x20, 2);
+    loop_poll(m.loop);
+    cr_expect(!posted, "its transmit interrupts must be in time");
+    for (unsigned i = 0; i < 2 * BEGIN; i++) {
+        fake_write(m.mem, GPA, 'x', 1);
+    }
+    loop_poll(m.loop);
+    cr_expect(!posted);
+    fake_write(m.mem, GPA + IMSC, 0, 2);
+    for (unsigned i = 0; i < BEGIN; i++) {
+        fake_write(m.mem, GPA, 'x', 1);
+    }
+    loop_poll(m.loop);
+    cr_expect(posted);
+    device_free(pl011);
+    cr_expect(!posted);
+    aspace_unlisten(m.mem, &memory);
 }
