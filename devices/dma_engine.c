@@ -27,7 +27,8 @@
  * while IRQ_STATUS & IRQ_ENABLE is not 0. A message goes out when that becomes
  * so, and again when a write to IRQ_STATUS leaves it so. With msix=on each channel
  * has its own vector, of its number: a message goes out whenever the channel's
- * own bit of IRQ_STATUS & IRQ_ENABLE changes from 0 to 1.
+ * own bit of IRQ_STATUS & IRQ_ENABLE changes from 0 to 1. A guest that then uses
+ * MSI all the same has one message for all, as without msix.
  *
  * Locking: the device's lock guards all of it, and is what orders the bytes of a
  * copy before the DONE that reports them. It is not held while the I/O thread

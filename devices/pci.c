@@ -60,7 +60,12 @@ static void lower(struct device *d, unsigned vector)
 {
     struct pci_function *f = pci_function_of(d);
 
+    const uint32_t before = f->raised;
+
     f->raised &= ~(1u << vector);
+    if (f->raised != 0 && f->raised != before && !pci_msix_enabled(f) && pci_msi_enabled(f)) {
+        pci_msi_send(f); /* one message stands for all: those that are left ask again */
+    }
     pci_intx_update(f);
 }
 

@@ -222,7 +222,8 @@ struct device_bus {
 /*
  * A device's interrupts, on whatever bus. With the device's lock held, any thread. Where there is
  * one line, it is high while any vector is raised; where messages are in use, each device_raise()
- * sends the vector's message, also when it is raised already.
+ * sends the vector's message, also when it is raised already. Where one message serves all vectors,
+ * lowering one of several sends it again for the others.
  */
 #define DEVICE_VECTORS_MAX 32
 void device_raise(struct device *d, unsigned vector);

@@ -183,6 +183,30 @@ Test(dma_engine_bus, msi_sends_one_message_a_copy)
     cr_assert_eq(p.m.irqs.raised[pci_intx_gsi(d)], 0);
 }
 
+/* The guest chose MSI although there is MSI-X: channels share the message. */
+Test(dma_engine_bus, msi_asks_again_for_the_channels_left)
+{
+    plug("channels=3,msix=on");
+    set_master(true);
+    const unsigned msi = find_capability(0x05);
+    config_write(msi + 4, MESSAGE, 4);
+    config_write(msi + 12, 0x41, 2);
+    config_write(msi + 2, 1, 2);
+    put(IRQ_ENABLE, 7, 4);
+    for (unsigned n = 0; n < 3; n++) {
+        copy(n, 0, 4096, 16);
+        cr_assert_eq(p.m.msis[0].sent, n + 1);
+    }
+    put(IRQ_STATUS, 1, 4);
+    cr_assert_eq(p.m.msis[0].sent, 4);
+    put(IRQ_STATUS, 1, 4);
+    cr_assert_eq(p.m.msis[0].sent, 4, "nothing was acknowledged");
+    put(IRQ_STATUS, 2, 4);
+    cr_assert_eq(p.m.msis[0].sent, 5);
+    put(IRQ_STATUS, 4, 4);
+    cr_assert_eq(p.m.msis[0].sent, 5, "nothing is left");
+}
+
 Test(dma_engine_bus, msix_sends_each_channel_its_message)
 {
     plug("channels=15,msix=on");
