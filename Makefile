@@ -79,7 +79,7 @@ CPPFLAGS += -DVMM_VERSION='"$(VERSION)"'
 
 # --- sources ----------------------------------------------------------------
 # Formats of kernels that only one architecture has.
-BOOT_x86   := $(patsubst %,src/boot/%.c,boot_params elf flat linux_x86 multiboot pieces pvh)
+BOOT_x86   := $(patsubst %,src/boot/%.c,boot_params detect_x86 elf flat linux_x86 multiboot pieces pvh)
 BOOT_arm64 := src/boot/linux_arm64.c
 BOOT_OTHER := $(filter-out $(BOOT_$(ARCH_DIR)),$(BOOT_x86) $(BOOT_arm64))
 LIB_SRC := $(filter-out src/main.c $(BOOT_OTHER),$(wildcard src/*.c src/base/*.c src/mem/*.c \
