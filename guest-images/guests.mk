@@ -1,10 +1,10 @@
 # Micro-guests: freestanding programs for tests/boot (docs/micro-guests.md).
 #
-# A C guest micro/NAME.c becomes $(BUILD)/guests/NAME, an ELF64 with a PVH note.
-# micro/loader.c is built once more for every other form a loader takes. hello is
-# a flat real-mode image.
+# A C guest micro/NAME.c becomes $(BUILD)/guests/NAME: on x86-64 an ELF64 with a PVH
+# note, on arm64 an Image. On x86-64 micro/loader.c is built once more for every
+# other form a loader takes, and hello is a flat real-mode image.
 
-OBJCOPY ?= objcopy
+OBJCOPY ?= $(CROSS)objcopy
 
 GUESTS_DIR  := $(BUILD)/guests
 GUESTS_OBJ  := $(GUESTS_DIR)/obj
@@ -12,17 +12,26 @@ GUESTS_ARCH := guest-images/lib/$(ARCH_DIR)
 
 # General registers only: KVMs that emulate kernel mode have no SSE. No red
 # zone: interrupts use the same stack. -O1 keeps the instruction count low
-# without turning loops into calls of the functions they implement.
-GUESTS_CFLAGS := -std=c17 -O1 -g -ffreestanding -fno-pic -fno-pie -mno-red-zone \
+# without turning loops into calls of the functions they implement. Atomics of
+# arm64 are inline, as the compiler's library is not linked.
+GUESTS_CFLAGS_x86_64 := -mno-red-zone
+GUESTS_CFLAGS_arm64  := -mno-outline-atomics
+GUESTS_CFLAGS := -std=c17 -O1 -g -ffreestanding -fno-pic -fno-pie $(GUESTS_CFLAGS_$(ARCH)) \
     -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables \
     -Iguest-images/lib -I$(GUESTS_ARCH)
 GUESTS_LDFLAGS := -nostdlib -static -Wl,--build-id=none
 
-ifeq ($(ARCH),x86_64)
-GUESTS_C    := $(patsubst guest-images/micro/%.c,%,$(wildcard guest-images/micro/*.c))
-GUESTS_FLAT := hello
-GUESTS_FORM := loader-elf64 loader-bzimage loader-multiboot loader-multiboot-flat
-endif
+# Guests of what only one architecture has.
+GUESTS_ONLY_x86_64 := echo finish_pc pci_ports pit registers ring3 string_io
+GUESTS_ONLY_arm64  :=
+GUESTS_FLAT_x86_64 := hello
+GUESTS_FORM_x86_64 := loader-elf64 loader-bzimage loader-multiboot loader-multiboot-flat
+
+GUESTS_C := $(patsubst guest-images/micro/%.c,%,$(wildcard guest-images/micro/*.c))
+GUESTS_C := $(filter-out $(GUESTS_ONLY_x86_64) $(GUESTS_ONLY_arm64),$(GUESTS_C)) \
+    $(GUESTS_ONLY_$(ARCH))
+GUESTS_FLAT := $(GUESTS_FLAT_$(ARCH))
+GUESTS_FORM := $(GUESTS_FORM_$(ARCH))
 GUESTS := $(addprefix $(GUESTS_DIR)/,$(GUESTS_C) $(GUESTS_FLAT) $(GUESTS_FORM))
 
 GUESTS_LIB := $(patsubst guest-images/%,$(GUESTS_OBJ)/%.o,\
@@ -38,9 +47,18 @@ $(GUESTS_OBJ)/%.o: guest-images/% guest-images/guests.mk $(BUILD)/flags
 
 guest_link = $(CC) $(GUESTS_LDFLAGS) -Wl,-T,$(GUESTS_ARCH)/guest.ld -o $@ $(filter %.o,$^)
 
+ifeq ($(ARCH),arm64)
+$(GUESTS_C:%=$(GUESTS_OBJ)/%.elf): $(GUESTS_OBJ)/%.elf: $(GUESTS_OBJ)/micro/%.c.o \
+    $(GUESTS_LIB) $(GUESTS_ARCH)/guest.ld
+	$(Q)$(guest_link)
+
+$(addprefix $(GUESTS_DIR)/,$(GUESTS_C)): $(GUESTS_DIR)/%: $(GUESTS_OBJ)/%.elf
+	$(Q)$(OBJCOPY) -O binary $< $@
+else
 $(addprefix $(GUESTS_DIR)/,$(GUESTS_C)): $(GUESTS_DIR)/%: $(GUESTS_OBJ)/micro/%.c.o \
     $(GUESTS_ENTRY)pvh.S.o $(GUESTS_LIB) $(GUESTS_ARCH)/guest.ld
 	$(Q)$(guest_link)
+endif
 
 $(GUESTS_DIR)/loader-elf64: $(GUESTS_OBJ)/micro/loader.c.o \
     $(GUESTS_ENTRY)linux64.S.o $(GUESTS_LIB) $(GUESTS_ARCH)/guest.ld

@@ -40,6 +40,11 @@ bool dev_find(struct dev *d, const struct dev_id *id, unsigned n)
     return true;
 }
 
+bool dev_has_messages(const struct dev *d)
+{
+    return d->on_pci && irq_has_messages();
+}
+
 void dev_use_line(const struct dev *d, irq_handler *handler, void *arg)
 {
     if (d->on_pci && pci_capability(&d->pci, PCI_CAP_MSI) != 0) {
@@ -50,5 +55,5 @@ void dev_use_line(const struct dev *d, irq_handler *handler, void *arg)
 
 void dev_use_msi(const struct dev *d, irq_handler *handler, void *arg)
 {
-    pci_msi_on(&d->pci, irq_attach_message(handler, arg));
+    pci_msi_on(&d->pci, irq_attach_message(pci_requester(&d->pci), handler, arg));
 }

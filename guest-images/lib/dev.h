@@ -37,7 +37,10 @@ static inline void dev_write(const struct dev *d, uintptr_t reg, uint32_t value)
     mmio_write32(d->base + reg, value);
 }
 
-/* Interrupt by line, or (PCI only) by an MSI: handler(arg) is called. */
+/* Whether messages are there for it, on PCI and from there on. */
+bool dev_has_messages(const struct dev *d);
+
+/* Interrupt by line, or by an MSI: handler(arg) is called. */
 void dev_use_line(const struct dev *d, irq_handler *handler, void *arg);
 void dev_use_msi(const struct dev *d, irq_handler *handler, void *arg);
 

@@ -31,7 +31,13 @@ int guest_main(void);
  * code << 1 | 1), else as a panic (status 127).
  */
 _Noreturn void guest_exit(unsigned code);
+_Noreturn void guest_panic(void);
 _Noreturn void guest_poweroff(void);
+_Noreturn void guest_reset(void);
+
+/* How often the machine has been started, this time included: kept where a reset does not reach. To
+ * be called once. */
+unsigned count_starts(void);
 
 /* --- console and checks -------------------------------------------------- */
 
@@ -96,7 +102,7 @@ struct mem_area {
 };
 
 struct boot_info {
-    const char *protocol; /* "pvh", "multiboot", "linux64" */
+    const char *protocol; /* "pvh", "multiboot", "linux64", "arm64" */
     const char *cmdline;  /* never NULL */
     uint64_t initrd;      /* gpa */
     uint64_t initrd_size; /* 0: none */
@@ -105,6 +111,9 @@ struct boot_info {
 };
 
 extern struct boot_info boot;
+
+/* What describes the machine: "ACPI", "device tree" or "none". */
+const char *boot_tables(void);
 
 /* Entry i < boot.areas of the memory map. */
 struct mem_area boot_area(size_t i);
@@ -126,6 +135,8 @@ typedef void irq_handler(void *arg);
  */
 void irq_attach_line(unsigned gsi, irq_handler *handler, void *arg);
 void irq_detach_line(unsigned gsi);
+/* The same where each rising edge of the line is an interrupt. */
+void irq_attach_edge(unsigned gsi, irq_handler *handler, void *arg);
 
 /* What a device writes to memory to interrupt. */
 struct irq_message {
@@ -133,11 +144,22 @@ struct irq_message {
     uint32_t data;
 };
 
-/* A message of its own, upon which handler(arg) is called on the boot CPU; about 20 in a run. */
-struct irq_message irq_attach_message(irq_handler *handler, void *arg);
+/* Whether messages reach the machine's interrupt controller. */
+bool irq_has_messages(void);
+/*
+ * A message of its own for one device (pci_requester()), upon which handler(arg) is called on the
+ * boot CPU; about 20 in a run.
+ */
+struct irq_message irq_attach_message(unsigned requester, irq_handler *handler, void *arg);
 
 /* Give interrupts that are on their way a moment to come: before a check that none did. */
 void irq_settle(void);
+
+/* --- the boot CPU's timer -------------------------------------------------- */
+
+/* Call handler(arg) once in about so many microseconds, or over and over. */
+void timer_start(unsigned us, bool periodic, irq_handler *handler, void *arg);
+void timer_stop(void);
 
 /* --- CPUs ---------------------------------------------------------------- */
 
@@ -146,8 +168,10 @@ uint64_t user_call(uint64_t (*fn)(uint64_t arg), uint64_t arg);
 /* The same with interrupts on. */
 uint64_t user_call_interruptible(uint64_t (*fn)(uint64_t arg), uint64_t arg);
 
-/* CPUs the machine has: cpus=N of the command line, else what ACPI lists. */
+/* CPUs the machine has: cpus=N of the command line, else what its tables list. */
 unsigned cpu_count(void);
+/* A number that no other CPU has, below 256. */
+unsigned cpu_id(void);
 
 /* Start all other CPUs and go on. Each calls fn once with its index, 1 and up, and stops. */
 void cpus_start(void (*fn)(unsigned index));

@@ -91,6 +91,8 @@ struct pci_window {
     uintptr_t size; /* bytes */
 };
 struct pci_window pci_window(void);
+/* Where the machine's own devices are: no place for a BAR. */
+struct pci_window machine_window(void);
 
 /* --- functions ------------------------------------------------------------- */
 
@@ -159,6 +161,12 @@ unsigned pci_capability(const struct pci *p, uint8_t id);
 
 /* The GSI that the function's INTx line reaches. */
 unsigned pci_gsi(const struct pci *p);
+
+/* What the function sends its messages as. */
+static inline unsigned pci_requester(const struct pci *p)
+{
+    return p->slot << 3;
+}
 
 /* Send this message for vector 0; off: use INTx. Checks that the function has the capability. */
 void pci_msi_on(const struct pci *p, struct irq_message message);

@@ -1,20 +1,15 @@
 /*
- * See virtio.h. Slots and interrupt lines are those of the `pc` machine.
+ * See virtio.h.
  */
 #include "virtio.h"
 
-#define SLOTS_GPA   0xfeb00000UL
-#define SLOT_STRIDE 0x200
-#define SLOT_COUNT  24
-#define FIRST_GSI   16
-#define GSI_COUNT   8
-
 bool virtio_find(struct virtio *v, uint32_t id, unsigned n)
 {
-    for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
+    struct virtio_slot place;
+    for (unsigned slot = 0; (place = virtio_slot(slot)).gpa != 0; slot++) {
         v->slot = slot;
-        v->base = SLOTS_GPA + slot * SLOT_STRIDE;
-        v->gsi = FIRST_GSI + slot % GSI_COUNT;
+        v->base = place.gpa;
+        v->gsi = place.gsi;
         if (virtio_read(v, VIRTIO_MAGIC) == VIRTIO_MAGIC_VALUE &&
             virtio_read(v, VIRTIO_DEVICE_ID) == id && n-- == 0) {
             return true;

@@ -53,6 +53,16 @@ enum {
 
 #define VIRTIO_ID_BLOCK 2
 
+/* --- the machine's part (lib/ARCH) ----------------------------------------- */
+
+struct virtio_slot {
+    uintptr_t gpa;
+    unsigned gsi; /* rising edges */
+};
+
+/* Where virtio-mmio device n would be; gpa 0: there are not so many places. */
+struct virtio_slot virtio_slot(unsigned n);
+
 /* --- the split queue ------------------------------------------------------ */
 
 #define VIRTQ_SIZE 16

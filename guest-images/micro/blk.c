@@ -4,9 +4,7 @@
  * the pattern below, unless it is read-only.
  */
 #include "virtio_blk.h"
-#include "x86.h"
 
-#define VECTOR_BLK   VECTOR_DEVICE
 #define UNKNOWN_TYPE 0x77
 #define RESETS       10
 
@@ -23,13 +21,12 @@ static uint64_t fill(uint64_t seed)
     return 0;
 }
 
-static void on_interrupt(struct trap_frame *frame)
+static void on_interrupt(void *arg)
 {
-    (void)frame;
+    (void)arg;
     uint32_t status = virtio_read(&disk.virtio, VIRTIO_INTERRUPT_STATUS);
     virtio_write(&disk.virtio, VIRTIO_INTERRUPT_ACK, status);
     interrupts += (status & VIRTIO_INT_USED) != 0;
-    lapic_eoi();
 }
 
 static void sleep_until_interrupt(struct blk *b)
@@ -40,10 +37,8 @@ static void sleep_until_interrupt(struct blk *b)
 
 static void use_interrupts(void)
 {
-    lapic_enable();
-    trap_set(VECTOR_BLK, on_interrupt);
     virtio_write(&disk.virtio, VIRTIO_INTERRUPT_ACK, VIRTIO_INT_USED);
-    ioapic_route(disk.virtio.gsi, VECTOR_BLK, false);
+    irq_attach_edge(disk.virtio.gsi, on_interrupt, NULL);
     disk.wait = sleep_until_interrupt;
 }
 

@@ -12,9 +12,9 @@
 #define NO_RAM 0xb0000000UL
 
 /* In RAM behind the image: source, destination, one more. */
-#define SRC_GPA   0x1000000UL
-#define DST_GPA   0x1800000UL
-#define THIRD_GPA 0x2000000UL
+#define SRC_GPA   (RAM_GPA + 0x1000000)
+#define DST_GPA   (RAM_GPA + 0x1800000)
+#define THIRD_GPA (RAM_GPA + 0x2000000)
 
 static struct dma_engine dma;
 static unsigned channels;

@@ -9,8 +9,8 @@
 #define SILENT_COPIES 10
 #define LEFTOVERS     3
 
-#define SRC_GPA 0x1000000UL
-#define DST_GPA 0x1800000UL
+#define SRC_GPA (RAM_GPA + 0x1000000)
+#define DST_GPA (RAM_GPA + 0x1800000)
 
 static struct dma_engine dma;
 static volatile unsigned calls, messages[2];
@@ -107,6 +107,12 @@ static void wait_for_message(unsigned channel, unsigned count)
     CHECK_EQ(messages[channel], count);
 }
 
+static struct irq_message message_of(unsigned channel)
+{
+    return irq_attach_message(pci_requester(&dma.dev.pci), on_vector,
+                              (void *)(uintptr_t)&messages[channel]);
+}
+
 /* A vector a channel; a masked one waits. */
 static void by_msix(void)
 {
@@ -116,7 +122,7 @@ static void by_msix(void)
     CHECK((pci_read16(p, msix + PCI_MSIX_CONTROL) & PCI_MSIX_SIZE) >= 1);
     CHECK_EQ(mmio_read32(control), PCI_MSIX_ENTRY_MASK);
     for (unsigned n = 0; n < 2; n++) {
-        pci_msix_set(p, n, irq_attach_message(on_vector, (void *)(uintptr_t)&messages[n]));
+        pci_msix_set(p, n, message_of(n));
     }
     pci_msix_on(p);
     for (unsigned i = 0; i < COPIES; i++) {
@@ -145,10 +151,12 @@ int guest_main(void)
     dev_use_line(&dma.dev, on_one_channel, NULL);
     acknowledge_one();
     print("dma_engine_irq: by line\n");
-    if (dma.dev.on_pci && pci_capability(&dma.dev.pci, PCI_CAP_MSIX) != 0) {
+    if (!dev_has_messages(&dma.dev)) {
+        print("dma_engine_irq: no messages\n");
+    } else if (pci_capability(&dma.dev.pci, PCI_CAP_MSIX) != 0) {
         by_msix();
         print("dma_engine_irq: by MSI-X\n");
-    } else if (dma.dev.on_pci) {
+    } else {
         irq_detach_line(dma.dev.gsi);
         dev_use_msi(&dma.dev, on_call, NULL);
         silent_unless_enabled();

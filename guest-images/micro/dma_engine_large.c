@@ -5,8 +5,8 @@
 #include "dma_engine.h"
 
 #define SIZE    0x4000000U
-#define SRC_GPA 0x2000000UL
-#define DST_GPA 0x6000000UL
+#define SRC_GPA (RAM_GPA + 0x2000000)
+#define DST_GPA (RAM_GPA + 0x6000000)
 #define WORDS   (SIZE / 8)
 
 static struct dma_engine dma;

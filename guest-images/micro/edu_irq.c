@@ -209,6 +209,8 @@ int guest_main(void)
     print("edu_irq: by line\n");
     if (edu.dev.on_pci) {
         line_disabled();
+    }
+    if (dev_has_messages(&edu.dev)) {
         edu_use_msi(&edu);
         every_source();
         message_for_each_request();

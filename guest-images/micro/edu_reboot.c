@@ -4,25 +4,15 @@
  * delay. Started for the third time, it powers off.
  */
 #include "edu.h"
-#include "x86.h"
 
-#define CMOS_COUNTER 0x70 /* battery-backed: a reset does not touch it */
-#define STARTS       3
+#define STARTS 3
 
 #define MARK 0x12345678U
 
 /* Outside the image, so that a reboot does not overwrite it. */
-#define TARGET_GPA 0x800000UL
+#define TARGET_GPA (RAM_GPA + 0x800000)
 
 static struct edu edu;
-
-static unsigned count_starts(void)
-{
-    port_out8(PORT_CMOS_INDEX, CMOS_COUNTER);
-    const uint8_t starts = (uint8_t)(port_in8(PORT_CMOS_DATA) + 1);
-    port_out8(PORT_CMOS_DATA, starts);
-    return starts;
-}
 
 static void function_is_fresh(const struct pci *p)
 {
@@ -66,9 +56,10 @@ static void leave_work(bool by_msi)
     if (edu.dev.on_pci) {
         edu.dev.base = pci_window().base + 0x10000000;
         pci_bar_move(&edu.dev.pci, 0, edu.dev.base);
-        pci_msi_on(&edu.dev.pci, irq_attach_message(edu_interrupt, &edu));
     }
-    if (!by_msi) {
+    if (by_msi && dev_has_messages(&edu.dev)) {
+        edu_use_msi(&edu);
+    } else {
         edu_use_line(&edu);
     }
     edu_write(&edu, EDU_LIVENESS, MARK);
@@ -76,12 +67,6 @@ static void leave_work(bool by_msi)
     edu_write(&edu, EDU_FACTORIAL, UINT32_MAX);
     edu_dma_start(&edu, EDU_BUFFER, TARGET_GPA, 64, EDU_DMA_TO_MEMORY | EDU_DMA_IRQ);
     edu_write(&edu, EDU_IRQ_RAISE, 0x10);
-}
-
-static _Noreturn void reboot(void)
-{
-    mmio_write8(ACPI_RESET_GPA, ACPI_RESET);
-    cpu_stop();
 }
 
 int guest_main(void)
@@ -100,5 +85,5 @@ int guest_main(void)
         return 0;
     }
     leave_work(starts == 1);
-    reboot();
+    guest_reset();
 }

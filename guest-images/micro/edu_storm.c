@@ -57,7 +57,7 @@ int guest_main(void)
     CHECK(edu_find(&edu, 0));
     edu_use_line(&edu);
     storm(requests);
-    if (edu.dev.on_pci) {
+    if (dev_has_messages(&edu.dev)) {
         edu_use_msi(&edu);
         storm(requests);
     }

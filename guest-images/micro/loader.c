@@ -2,7 +2,6 @@
  * Prints what the loader told: the same source for every form a loader takes.
  */
 #include "guest.h"
-#include "x86.h"
 
 static uint64_t initrd_sum(void)
 {
@@ -30,6 +29,6 @@ int guest_main(void)
     print("command line: %s\n", boot.cmdline);
     print("initrd: %lu bytes, sum %lu\n", boot.initrd_size, initrd_sum());
     print("memory: %lu MiB\n", (ram + 0xfffff) >> 20);
-    print("acpi: %s\n", acpi_find("APIC") != NULL ? "yes" : "no");
+    print("tables: %s\n", boot_tables());
     return 0;
 }

@@ -6,9 +6,6 @@
 
 #define MIB 0x100000UL
 
-/* From here to 4 GiB are the machine's own devices. */
-#define DEVICES_GPA 0xfe000000UL
-
 /* What the two edus have in LIVENESS, to tell them apart. */
 #define MARK       0x11111111U
 #define OTHER_MARK 0x22222222U
@@ -112,12 +109,13 @@ static void over_ram(void)
 static void bad_places(void)
 {
     const struct pci_window w = pci_window();
+    const struct pci_window machine = machine_window();
     over_ram();
     bad_place(0);
     bad_place(w.base - MIB);
     bad_place(w.base + w.size);
     bad_place(pci_ecam());
-    for (uintptr_t gpa = DEVICES_GPA; gpa < 0x100000000; gpa += MIB) {
+    for (uintptr_t gpa = machine.base; gpa < machine.base + machine.size; gpa += MIB) {
         bad_place(gpa);
     }
 }

@@ -61,6 +61,7 @@ static void scan(void)
 static uint32_t some_place(void)
 {
     const struct pci_window w = pci_window();
+    const struct pci_window machine = machine_window();
     const uintptr_t places[] = {
         0,
         (uintptr_t)&functions,
@@ -69,10 +70,9 @@ static uint32_t some_place(void)
         w.base + 0x100000,
         w.base + w.size - 0x100000,
         functions[arbitrary() % function_count].bars[0],
-        0xfe000000,
-        0xfec00000,
-        0xfee00000,
-        0xfff00000,
+        machine.base,
+        machine.base + arbitrary() % machine.size,
+        machine.base + machine.size - 0x100000,
         arbitrary(),
     };
     return (uint32_t)places[arbitrary() % ARRAY_SIZE(places)];

@@ -1,18 +1,17 @@
 /*
- * All CPUs: how many there are comes from ACPI, or cpus=N on the command line.
+ * All CPUs: how many there are comes from the machine's tables, or cpus=N on the command line.
  * Each counts, in kernel mode, against the others.
  */
 #include "guest.h"
-#include "x86.h"
 
 #define ROUNDS 100
 
 static volatile uint32_t counter;
-static volatile uint32_t seen[256 / 32]; /* local APIC ids */
+static volatile uint32_t seen[256 / 32]; /* CPU ids */
 
 static void report(unsigned index)
 {
-    const unsigned id = lapic_id();
+    const unsigned id = cpu_id();
     const uint32_t bit = 1U << (id % 32);
     for (unsigned i = 0; i < ROUNDS; i++) {
         atomic_add32(&counter, 1);

@@ -46,6 +46,11 @@ const uint8_t *acpi_find(const char signature[4])
     return NULL;
 }
 
+const char *boot_tables(void)
+{
+    return acpi_find("APIC") != NULL ? "ACPI" : "none";
+}
+
 unsigned cpu_count(void)
 {
     const uint8_t *madt = acpi_find("APIC");

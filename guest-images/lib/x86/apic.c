@@ -46,7 +46,7 @@ void lapic_enable(void)
     lapic_write(LAPIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
 }
 
-unsigned lapic_id(void)
+unsigned cpu_id(void)
 {
     return mmio_read32(LAPIC_GPA + LAPIC_ID) >> 24;
 }
@@ -83,7 +83,7 @@ static void ioapic_write(unsigned reg, uint32_t value)
 
 void ioapic_route(unsigned gsi, unsigned vector, bool level)
 {
-    ioapic_write(IOAPIC_ENTRY + 2 * gsi + 1, lapic_id() << 24);
+    ioapic_write(IOAPIC_ENTRY + 2 * gsi + 1, cpu_id() << 24);
     ioapic_write(IOAPIC_ENTRY + 2 * gsi, vector | (level ? ENTRY_LEVEL : 0));
 }
 

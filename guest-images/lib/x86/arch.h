@@ -7,6 +7,12 @@
 
 #include <stdint.h>
 
+/* Where RAM begins; the image is in its first 8 MiB. */
+#define RAM_GPA 0UL
+
+/* An access that begins in RAM and ends behind it: the CPU makes two of it. */
+#define MMIO_SPLITS 1
+
 #define DEFINE_MMIO(bits, suffix)                                                                  \
     static inline uint##bits##_t mmio_read##bits(uintptr_t gpa)                                    \
     {                                                                                              \

@@ -11,6 +11,9 @@
 #define MSI_ADDRESS   0xfee00000UL
 #define MSI_CPU_SHIFT 12
 
+/* KVM's local APIC timer runs at 1 GHz. */
+#define LAPIC_TICKS_PER_US 1000
+
 static struct {
     irq_handler *handler;
     void *arg;
@@ -35,7 +38,7 @@ static unsigned new_vector(void)
     return next++;
 }
 
-void irq_attach_line(unsigned gsi, irq_handler *handler, void *arg)
+static void attach(unsigned gsi, bool level, irq_handler *handler, void *arg)
 {
     CHECK(gsi < GSI_COUNT);
     if (vector_of_gsi[gsi] == 0) {
@@ -43,7 +46,17 @@ void irq_attach_line(unsigned gsi, irq_handler *handler, void *arg)
     }
     attached[vector_of_gsi[gsi]].handler = handler;
     attached[vector_of_gsi[gsi]].arg = arg;
-    ioapic_route(gsi, vector_of_gsi[gsi], true);
+    ioapic_route(gsi, vector_of_gsi[gsi], level);
+}
+
+void irq_attach_line(unsigned gsi, irq_handler *handler, void *arg)
+{
+    attach(gsi, true, handler, arg);
+}
+
+void irq_attach_edge(unsigned gsi, irq_handler *handler, void *arg)
+{
+    attach(gsi, false, handler, arg);
 }
 
 void irq_detach_line(unsigned gsi)
@@ -51,10 +64,32 @@ void irq_detach_line(unsigned gsi)
     ioapic_mask(gsi);
 }
 
-struct irq_message irq_attach_message(irq_handler *handler, void *arg)
+bool irq_has_messages(void)
 {
+    return true;
+}
+
+struct irq_message irq_attach_message(unsigned requester, irq_handler *handler, void *arg)
+{
+    (void)requester; /* the message names a vector: who sends it does not matter */
     const unsigned vector = new_vector();
     attached[vector].handler = handler;
     attached[vector].arg = arg;
-    return (struct irq_message){MSI_ADDRESS | lapic_id() << MSI_CPU_SHIFT, vector};
+    return (struct irq_message){MSI_ADDRESS | cpu_id() << MSI_CPU_SHIFT, vector};
+}
+
+void timer_start(unsigned us, bool periodic, irq_handler *handler, void *arg)
+{
+    static unsigned vector;
+    if (vector == 0) {
+        vector = new_vector();
+    }
+    attached[vector].handler = handler;
+    attached[vector].arg = arg;
+    lapic_timer_start(vector, us * LAPIC_TICKS_PER_US, periodic);
+}
+
+void timer_stop(void)
+{
+    lapic_timer_stop();
 }

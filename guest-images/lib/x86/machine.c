@@ -11,6 +11,7 @@
 
 #define ACPI_SLEEP_S5    0x34 /* type 5, sleep enable */
 #define PVPANIC_PANICKED 0x01
+#define CMOS_COUNTER     0x70
 
 #define PTE_LARGE_RW    0x83 /* present, writable, 2 MiB */
 #define LARGE_PAGE_MASK 0x1fffffUL
@@ -37,6 +38,11 @@ void console_putc(char c)
 void guest_exit(unsigned code)
 {
     port_out32(PORT_DEBUG_EXIT, code);
+    guest_panic();
+}
+
+void guest_panic(void)
+{
     port_out8(PORT_PVPANIC, PVPANIC_PANICKED);
     cpu_stop();
 }
@@ -45,6 +51,21 @@ void guest_poweroff(void)
 {
     mmio_write8(ACPI_SLEEP_GPA, ACPI_SLEEP_S5);
     cpu_stop();
+}
+
+void guest_reset(void)
+{
+    mmio_write8(ACPI_RESET_GPA, ACPI_RESET);
+    cpu_stop();
+}
+
+/* In the RTC's memory, which a battery keeps. */
+unsigned count_starts(void)
+{
+    port_out8(PORT_CMOS_INDEX, CMOS_COUNTER);
+    const uint8_t starts = (uint8_t)(port_in8(PORT_CMOS_DATA) + 1);
+    port_out8(PORT_CMOS_DATA, starts);
+    return starts;
 }
 
 void *phys_window(uint64_t gpa)

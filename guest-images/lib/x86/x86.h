@@ -27,14 +27,16 @@
 
 #define ECAM_GPA       0xe0000000UL
 #define PLATFORM_GPA   0xfe000000UL
+#define VIRTIO_GPA     0xfeb00000UL
 #define ACPI_SLEEP_GPA 0xfea00200UL
 #define ACPI_RESET_GPA 0xfea00202UL
 #define ACPI_RESET     0x42 /* the value that resets */
 #define IOAPIC_GPA     0xfec00000UL
 #define LAPIC_GPA      0xfee00000UL
 
-#define GSI_PIT  0
-#define GSI_COM1 4
+#define GSI_PIT    0
+#define GSI_COM1   4
+#define GSI_VIRTIO 16
 
 /* --- ports --------------------------------------------------------------- */
 
@@ -84,7 +86,6 @@ void trap_set(unsigned vector, trap_handler *handler);
 
 /* Enable this CPU's local APIC. Before anything below, once on each CPU. */
 void lapic_enable(void);
-unsigned lapic_id(void);
 /* End of interrupt: at the end of each device handler. */
 void lapic_eoi(void);
 
