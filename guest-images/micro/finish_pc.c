@@ -22,6 +22,7 @@ static void triple_fault(void)
 
 int guest_main(void)
 {
+    print("finish_pc: %s\n", boot.cmdline);
     if (cmdline_has("crash")) {
         triple_fault();
     }

@@ -42,7 +42,7 @@ skip() {
 # Run a command that ends by itself. Standard input is the caller's.
 run() {
     last_command=$*
-    timeout --signal=KILL "$limit" "$@" >out 2>err
+    timeout -s KILL "$limit" "$@" >out 2>err
     status=$?
     [[ $status -ne 137 ]] || fail "took longer than $limit s"
     # A host without KVM answers so before much else.
@@ -108,14 +108,14 @@ expect_status() {
 expect_out() {
     local pattern
     for pattern; do
-        grep -Eaq -- "$pattern" out || fail "out has no line '$pattern'"
+        LC_ALL=C grep -Eq -- "$pattern" out || fail "out has no line '$pattern'"
     done
 }
 
 expect_err() {
     local pattern
     for pattern; do
-        grep -Eaq -- "$pattern" err || fail "err has no line '$pattern'"
+        LC_ALL=C grep -Eq -- "$pattern" err || fail "err has no line '$pattern'"
     done
 }
 

@@ -47,9 +47,9 @@ static uintptr_t registers_of(unsigned intid)
 
 static void cpu_interface_v3(void)
 {
-    __asm__ volatile("msr S3_0_C12_C12_5, %0\n\tisb" ::"r"(1UL)); /* ICC_SRE_EL1 */
+    __asm__ volatile("msr S3_0_C12_C12_5, %0\n\tisb" ::"r"(1UL));         /* ICC_SRE_EL1 */
     __asm__ volatile("msr S3_0_C4_C6_0, %0" ::"r"(0UL + ALL_PRIORITIES)); /* ICC_PMR_EL1 */
-    __asm__ volatile("msr S3_0_C12_C12_7, %0\n\tisb" ::"r"(1UL)); /* ICC_IGRPEN1_EL1 */
+    __asm__ volatile("msr S3_0_C12_C12_7, %0\n\tisb" ::"r"(1UL));         /* ICC_IGRPEN1_EL1 */
 }
 
 static void init_v3(fdt_node *node)

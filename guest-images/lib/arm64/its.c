@@ -31,12 +31,12 @@
 #define PENDING_IS_ZERO  (1UL << 62)
 
 /* How tables are reached: valid, inner shareable, write-back; at two places in a register. */
-#define VALID         (1UL << 63)
-#define ITS_CACHED    (7UL << 59 | 1UL << 10)
-#define GICR_CACHED   (7UL << 7 | 1UL << 10)
-#define LPI_ID_BITS   14
-#define LPI_ENABLED   0xa1 /* with a priority */
-#define KIB64         0x10000
+#define VALID       (1UL << 63)
+#define ITS_CACHED  (7UL << 59 | 1UL << 10)
+#define GICR_CACHED (7UL << 7 | 1UL << 10)
+#define LPI_ID_BITS 14
+#define LPI_ENABLED 0xa1 /* with a priority */
+#define KIB64       0x10000
 
 enum {
     CMD_SYNC = 0x05,
@@ -57,7 +57,7 @@ static uint8_t pending[KIB64] __attribute__((aligned(KIB64)));
 static uint64_t commands[COMMANDS][4] __attribute__((aligned(KIB64)));
 static uint8_t properties[(1 << LPI_ID_BITS) - INTID_LPI] __attribute__((aligned(4096)));
 static uint8_t translations[FUNCTIONS / 8][ITT_SIZE] __attribute__((aligned(256))); /* a slot */
-static uint32_t mapped; /* slots */
+static uint32_t mapped;                                                             /* slots */
 
 static uintptr_t its;
 static uint64_t this_cpu; /* as commands name it */

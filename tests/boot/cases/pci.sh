@@ -9,14 +9,6 @@ case_pci_config() {
 05 1234:11e8 class 00ff00"
 }
 
-case_pci_config_acpi_off() {
-    passes pci_config --device edu,addr=5 --machine pc,acpi=off
-}
-
-case_pci_ports() {
-    passes pci_ports --device edu
-}
-
 case_pci_bars() {
     passes pci_bars --device edu --device edu,addr=31
 }
@@ -53,9 +45,9 @@ case_pci_full_bus() {
 }
 
 case_platform_full() {
-    many_edus 8 ,bus=mmio
+    many_edus "$platform_slots" ,bus=mmio
     passes edu "${devices[@]}"
-    many_edus 9 ,bus=mmio
+    many_edus $((platform_slots + 1)) ,bus=mmio
     refused 2 'finds no place' --kernel "$GUESTS/edu" "${devices[@]}"
 }
 
@@ -109,15 +101,15 @@ case_edu_irq_platform() {
 }
 
 case_edu_dma() {
-    passes edu_dma --device edu,dma_delay=0
+    passes edu_dma --device "$edu,dma_delay=0" --append "$edu_mask"
 }
 
 case_edu_dma_platform() {
-    passes edu_dma --device edu,bus=mmio,dma_delay=0
+    passes edu_dma --device "$edu,bus=mmio,dma_delay=0" --append "$edu_mask"
 }
 
 case_edu_dma_takes_time() {
-    passes edu_dma --device edu --append slow
+    passes edu_dma --device "$edu" --append slow
 }
 
 case_edu_dma_wide() {
@@ -140,12 +132,12 @@ case_edu_storm_platform() {
 }
 
 case_edu_reboot() {
-    passes edu_reboot --device edu
+    passes edu_reboot --device "$edu"
     expect_out '^edu_reboot: start 3$'
 }
 
 case_edu_reboot_platform() {
-    passes edu_reboot --device edu,bus=mmio
+    passes edu_reboot --device "$edu,bus=mmio"
 }
 
 # --- dma-engine ----------------------------------------------------------------

@@ -107,7 +107,7 @@ case_console_restored_after_signals() {
 }
 
 case_console_restored_after_crash() {
-    talk_to_guest expect:crash -- finish --append crash
+    talk_to_guest expect:crash -- finish_pc --append crash
     expect_status 126
 }
 

@@ -1,0 +1,115 @@
+# Micro-guests of what only the `pc` machine has, its ways of loading and its memory map.
+# shellcheck shell=bash disable=SC2154
+
+case_hello() {
+    guest hello --no-reboot
+    expect_status 0
+    expect_equal "$(cat out)" "Hello from real mode"
+    expect_no_err
+}
+
+case_hello_debug_exit() {
+    guest hello --device "$debug_exit"
+    expect_status 1
+    expect_equal "$(cat out)" "Hello from real mode"
+}
+
+case_ring3() {
+    guest ring3
+    expect_status 0
+    expect_out '^ring3: 30c23a81$'
+}
+
+case_string_io() {
+    passes string_io
+    expect_equal "$(grep -c '^string_io: by rep outsb$' out)" 2
+}
+
+case_registers() {
+    make_disk disk 16
+    passes registers --disk disk
+    # Thousands of refused accesses, a handful of lines.
+    [[ $(wc -l <err) -lt 100 ]] || fail "guest errors are not rate-limited"
+}
+
+case_pit() {
+    passes pit
+}
+
+# --- loaders ---------------------------------------------------------------------------
+
+case_load_pvh() {
+    loads loader pvh
+}
+
+case_load_elf64() {
+    loads loader-elf64 linux64
+}
+
+case_load_bzimage() {
+    loads loader-bzimage linux64
+}
+
+case_load_multiboot() {
+    printf 'NR_CPUS=1\n' >environment
+    guest loader-multiboot --append one --initrd environment --memory 64M
+    expect_status 0
+    expect_out '^protocol: multiboot$' '^command line: [^ ]*loader-multiboot one$' \
+        "^initrd: 10 bytes, sum $(byte_sum environment)$" '^memory: 64 MiB$'
+}
+
+case_load_multiboot_flat() {
+    guest loader-multiboot-flat --append one
+    expect_status 0
+    expect_out '^protocol: multiboot$' '^command line: [^ ]*loader-multiboot-flat one$'
+}
+
+case_load_acpi_off() {
+    guest loader-bzimage --machine pc,acpi=off
+    expect_status 0
+    expect_out '^tables: none$'
+}
+
+# --- CPUs and memory ---------------------------------------------------------------------
+
+case_smp_acpi_off() {
+    guest smp --cpus 3 --machine pc,acpi=off --append cpus=3
+    expect_status 0
+    expect_out '^smp: 3 cpus$'
+}
+
+case_memory_256m() {
+    passes memmap
+    expect_out '^memmap: 0000000000000000 [0-9a-f]* ram$' \
+        '^memmap: 0000000000100000 000000000ff00000 ram$'
+}
+
+case_memory_least() {
+    guest hello --memory 1M --no-reboot
+    expect_status 0
+}
+
+# The hole below 4 GiB stays free; the rest of the RAM is behind it.
+case_memory_6g() {
+    passes memmap --memory 6G
+    expect_out '^memmap: 0000000000100000 00000000bff00000 ram$' \
+        '^memmap: 0000000100000000 00000000c0000000 ram$'
+}
+
+# --- ends ------------------------------------------------------------------------------------
+
+case_end_triple_fault() {
+    guest finish_pc --append crash
+    expect_status 126
+    expect_err 'triple fault' '^ *rip [0-9a-f]{16} ' '^ *cr0 ' 'code at 0x'
+    # AMD's hardware resets the registers: the instruction can no longer be found.
+    grep -q 'values of a reset' err || expect_err 'code at 0x1[0-9a-f]{5}: 0f 0b'
+}
+
+case_reboot_by_keyboard() {
+    reboots finish_pc keyboard
+}
+
+case_reboot_by_port() {
+    reboots finish_pc port
+}
