@@ -94,7 +94,7 @@ UNIT_OBJ := $(UNIT_SRC:%.c=$(BUILD)/%.o)
 BENCH_SRC := $(wildcard tests/bench/*.c)
 BENCHES  := $(BENCH_SRC:%.c=$(BUILD)/%)
 
-.PHONY: all help check check-unit check-boot check-lab bench bench-boot demo guests \
+.PHONY: all help check check-unit check-boot check-lab cross-unit bench bench-boot demo guests \
         format lint docs check-docs asan tsan install clean FORCE
 
 all: $(if $(MAIN_OBJ),$(BUILD)/vmm) $(BUILD)/libvmm.a $(if $(SAN)$(CROSS),,$(if $(MAIN_OBJ),vmm))
@@ -147,16 +147,18 @@ $(BENCHES): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libvmm.a
 
 #: make check        every test (the same as tools/check)
 #: make check-unit   unit tests; no KVM needed
-#: make check-boot   micro-guests on /dev/kvm
+#: make check-boot   micro-guests on /dev/kvm; of another ARCH, in its lab
 #: make check-lab    Linux guests in the lab
 check:
 	$(Q)tools/check
-check-unit: $(BUILD)/tests/unit/unit
+check-unit: $(if $(CROSS),cross-unit,$(BUILD)/tests/unit/unit)
 	$(Q)$(SAN_ENV_$(SAN)) $(BUILD)/tests/unit/unit --jobs 2 --short-filename $(UNIT_ARGS)
+cross-unit:
+	$(error Unit tests run on this machine only, arm64's too: make check-unit)
 check-boot: all guests $(BUILD)/tests/boot/talk
-	$(Q)BUILD=$(BUILD) tests/boot/run $(BOOT_ARGS)
+	$(Q)$(if $(CROSS),tools/lab --arch $(ARCH) --) env BUILD=$(BUILD) tests/boot/run $(BOOT_ARGS)
 check-lab: all guests
-	$(Q)tests/lab/run
+	$(Q)tests/lab/run $(if $(CROSS),$(ARCH))
 
 #: make asan|tsan    the unit and boot tests under ASan+UBSan or TSan
 asan tsan:
