@@ -7,6 +7,7 @@
  */
 #include "src/arch/x86/dump.h"
 
+#include "src/kvm/disassemble.h"
 #include "src/mem/dma.h"
 
 #include <inttypes.h>
@@ -159,6 +160,12 @@ static void print_system(const struct kvm_sregs *s, FILE *out)
             (uint64_t)s->efer);
 }
 
+static enum code_kind code_kind(const struct kvm_sregs *s)
+{
+    const unsigned bits = dump_code_bits(s);
+    return bits == 64 ? CODE_X86_64 : bits == 32 ? CODE_X86_32 : CODE_X86_16;
+}
+
 static void print_code(const struct cpu_dump *d, FILE *out)
 {
     if (d->code_len == 0) {
@@ -170,7 +177,7 @@ static void print_code(const struct cpu_dump *d, FILE *out)
         fprintf(out, " %02x", d->code[i]);
     }
     fputc('\n', out);
-    dump_disassemble(d, out);
+    disassemble(code_kind(&d->sregs), d->code, d->code_len, dump_linear_ip(d), out);
 }
 
 void cpu_dump_print(const struct cpu_dump *d, FILE *out)

@@ -30,7 +30,4 @@ unsigned dump_code_bits(const struct kvm_sregs *s);
 /* The linear address of the instruction pointer. */
 uint64_t dump_linear_ip(const struct cpu_dump *d);
 
-/* Instructions of d.code, one a line; or why there is no disassembly. */
-void dump_disassemble(const struct cpu_dump *d, FILE *out);
-
 #endif

@@ -1,18 +1,20 @@
 /*
- * Disassembly of a crash's instruction bytes by capstone. The library is loaded
- * at that moment: a run without a crash does not pay for it, and vmm works
- * without it.
+ * Disassembly by capstone. The library is loaded at that moment: a run without
+ * a crash does not pay for it, and vmm works without it.
  *
  * Source: capstone's C API, <capstone/capstone.h>.
  * Locking: none.
  */
-#include "src/arch/x86/dump.h"
+#include "src/kvm/disassemble.h"
 
 #ifndef HAVE_CAPSTONE
 
-void dump_disassemble(const struct cpu_dump *d, FILE *out)
+void disassemble(enum code_kind kind, const uint8_t *code, size_t len, uint64_t address, FILE *out)
 {
-    (void)d;
+    (void)kind;
+    (void)code;
+    (void)len;
+    (void)address;
     fprintf(out, "  disassembly: vmm was built without capstone (libcapstone-dev)\n");
 }
 
@@ -21,6 +23,7 @@ void dump_disassemble(const struct cpu_dump *d, FILE *out)
 #include <capstone/capstone.h>
 #include <dlfcn.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define TEXT(x)        #x
@@ -60,17 +63,21 @@ static bool load(struct capstone *c)
     return false;
 }
 
-static cs_mode mode_of(const struct cpu_dump *d)
-{
-    unsigned bits = dump_code_bits(&d->sregs);
-    return bits == 64 ? CS_MODE_64 : bits == 32 ? CS_MODE_32 : CS_MODE_16;
-}
+static const struct {
+    cs_arch arch;
+    cs_mode mode;
+} kinds[] = {
+    [CODE_X86_16] = {CS_ARCH_X86, CS_MODE_16},
+    [CODE_X86_32] = {CS_ARCH_X86, CS_MODE_32},
+    [CODE_X86_64] = {CS_ARCH_X86, CS_MODE_64},
+    [CODE_ARM64] = {CS_ARCH_ARM64, CS_MODE_ARM},
+};
 
-static void print_instructions(const struct capstone *c, csh handle, const struct cpu_dump *d,
-                               FILE *out)
+static void print_instructions(const struct capstone *c, csh handle, const uint8_t *code,
+                               size_t len, uint64_t address, FILE *out)
 {
     cs_insn *insn;
-    size_t count = c->disasm(handle, d->code, d->code_len, dump_linear_ip(d), 0, &insn);
+    size_t count = c->disasm(handle, code, len, address, 0, &insn);
     if (count == 0) {
         fprintf(out, "  disassembly: not an instruction\n");
         return;
@@ -82,7 +89,7 @@ static void print_instructions(const struct capstone *c, csh handle, const struc
     c->free(insn, count);
 }
 
-void dump_disassemble(const struct cpu_dump *d, FILE *out)
+void disassemble(enum code_kind kind, const uint8_t *code, size_t len, uint64_t address, FILE *out)
 {
     struct capstone c;
     csh handle;
@@ -91,8 +98,8 @@ void dump_disassemble(const struct cpu_dump *d, FILE *out)
                 LIBRARY(CS_API_MAJOR), CS_API_MAJOR);
         return;
     }
-    if (c.open(CS_ARCH_X86, mode_of(d), &handle) == CS_ERR_OK) {
-        print_instructions(&c, handle, d, out);
+    if (c.open(kinds[kind].arch, kinds[kind].mode, &handle) == CS_ERR_OK) {
+        print_instructions(&c, handle, code, len, address, out);
         c.close(&handle);
     }
     dlclose(c.library);

@@ -1,0 +1,159 @@
+/*
+ * A vCPU on arm64: its features, and its state at power-on and reset, which KVM
+ * gives it itself.
+ *
+ * Source: Linux Documentation/virt/kvm/api.rst, 4.82 KVM_ARM_VCPU_INIT and 4.114
+ * KVM_ARM_VCPU_FINALIZE; Documentation/virt/kvm/devices/vcpu.rst (PMU);
+ * Documentation/arm64/booting.rst for the entry state.
+ * Locking: set-up, or while the vCPU is paused.
+ */
+#include "src/arch/arch.h"
+#include "src/arch/arm64/cpu_spec.h"
+#include "src/arch/arm64/host.h"
+#include "src/arch/arm64/map.h"
+#include "src/boot/boot.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PSTATE_ENTRY 0x3c5ULL /* EL1 with its own stack pointer; all interrupts masked */
+
+struct cpu_model {
+    unsigned features; /* bit n: enum cpu_feature */
+};
+
+static bool has(const struct cpu_model *m, enum cpu_feature f)
+{
+    return (m->features & 1U << f) != 0;
+}
+
+/* --- features --------------------------------------------------------- */
+
+int host_cpu_features(struct kvm *kvm, const char *spec, unsigned *features, struct err *e)
+{
+    *features = 0;
+    if (kvm == NULL) {
+        return 0;
+    }
+    *features |= kvm_check_cap(kvm, KVM_CAP_ARM_PMU_V3) != 0 ? 1U << CPU_PMU : 0;
+    *features |= kvm_check_cap(kvm, KVM_CAP_ARM_SVE) != 0 ? 1U << CPU_SVE : 0;
+    if (kvm_check_cap(kvm, KVM_CAP_ARM_PTRAUTH_ADDRESS) != 0 &&
+        kvm_check_cap(kvm, KVM_CAP_ARM_PTRAUTH_GENERIC) != 0) {
+        *features |= 1U << CPU_PAUTH;
+    }
+    return cpu_spec_apply(spec, features, e);
+}
+
+int cpu_model_new(struct cpu_model **out, struct kvm *kvm, const char *spec, unsigned cpus,
+                  struct err *e)
+{
+    struct cpu_model *m = calloc(1, sizeof(*m));
+    (void)cpus;
+    if (m == NULL) {
+        return err_set(e, ENOMEM, "out of memory for the CPU model");
+    }
+    int r = host_cpu_features(kvm, spec, &m->features, e);
+    if (r < 0) {
+        cpu_model_free(m);
+        return r;
+    }
+    *out = m;
+    return 0;
+}
+
+void cpu_model_free(struct cpu_model *m)
+{
+    free(m);
+}
+
+/* All registers as after power-on. The boot CPU is on, the others wait for PSCI's CPU_ON. */
+static int power_on(struct kvm *kvm, int fd, unsigned index, const struct cpu_model *m)
+{
+    struct kvm_vcpu_init init;
+    int r = kvm_ioctl(kvm, kvm->vm_fd, KVM_ARM_PREFERRED_TARGET, &init);
+    if (r < 0) {
+        return r;
+    }
+    init.features[0] = 1U << KVM_ARM_VCPU_PSCI_0_2;
+    init.features[0] |= index != 0 ? 1U << KVM_ARM_VCPU_POWER_OFF : 0;
+    init.features[0] |= has(m, CPU_PMU) ? 1U << KVM_ARM_VCPU_PMU_V3 : 0;
+    init.features[0] |= has(m, CPU_SVE) ? 1U << KVM_ARM_VCPU_SVE : 0;
+    init.features[0] |=
+        has(m, CPU_PAUTH) ? 1U << KVM_ARM_VCPU_PTRAUTH_ADDRESS | 1U << KVM_ARM_VCPU_PTRAUTH_GENERIC
+                          : 0;
+    return kvm_ioctl(kvm, fd, KVM_ARM_VCPU_INIT, &init);
+}
+
+static int init_pmu(struct kvm *kvm, int fd)
+{
+    int intid = 16 + VIRT_PPI_PMU;
+    struct kvm_device_attr attr = {.group = KVM_ARM_VCPU_PMU_V3_CTRL,
+                                   .attr = KVM_ARM_VCPU_PMU_V3_IRQ,
+                                   .addr = (uintptr_t)&intid};
+    int r = kvm_ioctl(kvm, fd, KVM_SET_DEVICE_ATTR, &attr);
+    attr.attr = KVM_ARM_VCPU_PMU_V3_INIT;
+    return r < 0 ? r : kvm_ioctl(kvm, fd, KVM_SET_DEVICE_ATTR, &attr);
+}
+
+static int refused(int r, const char *what, unsigned index, struct err *e)
+{
+    return r < 0 ? err_set(e, -r, "KVM refused %s of vCPU %u: %s", what, index, strerror(-r)) : 0;
+}
+
+int arch_vcpu_init(struct kvm *kvm, int fd, unsigned index, const struct cpu_model *m,
+                   struct err *e)
+{
+    int sve = KVM_ARM_VCPU_SVE;
+    int r = power_on(kvm, fd, index, m);
+    if (r < 0) {
+        return refused(r, "the features", index, e);
+    }
+    r = has(m, CPU_SVE) ? kvm_ioctl(kvm, fd, KVM_ARM_VCPU_FINALIZE, &sve) : 0;
+    if (r < 0) {
+        return refused(r, "the vector lengths", index, e);
+    }
+    r = has(m, CPU_PMU) ? init_pmu(kvm, fd) : 0;
+    return refused(r, "the performance counters", index, e);
+}
+
+/* --- registers -------------------------------------------------------- */
+
+int vcpu_get_reg(struct kvm *kvm, int fd, uint64_t id, uint64_t *value)
+{
+    struct kvm_one_reg reg = {.id = id, .addr = (uintptr_t)value};
+    return kvm_ioctl(kvm, fd, KVM_GET_ONE_REG, &reg);
+}
+
+static int set_reg(struct kvm *kvm, int fd, uint64_t id, uint64_t value)
+{
+    struct kvm_one_reg reg = {.id = id, .addr = (uintptr_t)&value};
+    return kvm_ioctl(kvm, fd, KVM_SET_ONE_REG, &reg);
+}
+
+int arch_vcpu_reset(struct kvm *kvm, int fd, unsigned index, const struct cpu_model *m,
+                    struct err *e)
+{
+    uint64_t mpidr;
+    int r = power_on(kvm, fd, index, m);
+    if (r == 0) {
+        r = vcpu_get_reg(kvm, fd, MPIDR_EL1, &mpidr);
+    }
+    if (r == 0) {
+        r = gic_reset_cpu(kvm, index, mpidr);
+    }
+    return refused(r, "the start state", index, e);
+}
+
+int arch_vcpu_enter(struct kvm *kvm, int fd, const struct boot_entry *entry, struct err *e)
+{
+    int r = set_reg(kvm, fd, CORE_REG(regs.pstate), PSTATE_ENTRY);
+    if (r == 0) {
+        r = set_reg(kvm, fd, CORE_REG(regs.regs[0]), entry->fdt);
+    }
+    if (r == 0) {
+        r = set_reg(kvm, fd, CORE_REG(regs.pc), entry->ip);
+    }
+    return refused(r, "the entry state", 0, e);
+}

@@ -1,0 +1,23 @@
+/*
+ * Disassembly of a crash's instruction bytes, where capstone is installed.
+ *
+ * Locking: none.
+ */
+#ifndef KVM_DISASSEMBLE_H
+#define KVM_DISASSEMBLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum code_kind {
+    CODE_X86_16,
+    CODE_X86_32,
+    CODE_X86_64,
+    CODE_ARM64,
+};
+
+/* The instructions in code, which is at address, one a line; or why there is no disassembly. */
+void disassemble(enum code_kind kind, const uint8_t *code, size_t len, uint64_t address, FILE *out);
+
+#endif
