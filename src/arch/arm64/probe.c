@@ -77,8 +77,10 @@ __asm__(".pushsection .rodata\n"
         "probe_linux_size: .quad probe_linux_end - probe_linux_code\n"
         ".popsection\n");
 
-extern const uint8_t probe_speed_code[], probe_linux_code[];
-extern const uint64_t probe_speed_size, probe_linux_size;
+/* Hidden, so that no linker looks for them outside. */
+#define IN_ASM extern __attribute__((visibility("hidden")))
+IN_ASM const uint8_t probe_speed_code[], probe_linux_code[];
+IN_ASM const uint64_t probe_speed_size, probe_linux_size;
 
 static void load_speed(uint8_t *ram, struct boot_entry *entry)
 {
