@@ -48,6 +48,8 @@ LDLIBS   += -lpthread
 
 SAN_FLAGS_asan := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN_FLAGS_tsan := -fsanitize=thread -fno-omit-frame-pointer
+SAN_LOG        := $(CURDIR)/$(BUILD)/tests/unit/asan-report
+SAN_ENV_asan   := ASAN_OPTIONS=log_path=$(SAN_LOG)
 SAN_ENV_tsan   := TSAN_OPTIONS=halt_on_error=1
 CFLAGS  += $(SAN_FLAGS_$(SAN))
 LDFLAGS += $(SAN_FLAGS_$(SAN))
@@ -152,7 +154,10 @@ $(BENCHES): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libvmm.a
 check:
 	$(Q)tools/check
 check-unit: $(if $(CROSS),cross-unit,$(BUILD)/tests/unit/unit)
+	$(Q)rm -f $(SAN_LOG).*
 	$(Q)$(SAN_ENV_$(SAN)) $(BUILD)/tests/unit/unit --jobs 2 --short-filename $(UNIT_ARGS)
+	@# Criterion does not look at how a test's process ends, and that is when leaks are found.
+	$(Q)! cat $(SAN_LOG).* 2>/dev/null
 cross-unit:
 	$(error Unit tests run on this machine only, arm64's too: make check-unit)
 check-boot: all guests $(BUILD)/tests/boot/talk

@@ -204,9 +204,10 @@ Test(board, isa_devices_are_at_ports_unless_they_are_to_be_in_memory)
     refused("debug-exit,addr=4", "has no property 'addr'", "");
 }
 
-Test(board, without_pci, .init = NULL)
+Test(board, without_pci)
 {
     config.pci = false;
+    stop();
     start(&config);
     cr_expect_eq(ecam(0, 0), NO_FUNCTION);
     cr_expect_eq(by_ports(0, 0), NO_FUNCTION);
