@@ -21,17 +21,15 @@ GUESTS_CFLAGS := -std=c17 -O1 -g -ffreestanding -fno-pic -fno-pie $(GUESTS_CFLAG
     -Iguest-images/lib -I$(GUESTS_ARCH)
 GUESTS_LDFLAGS := -nostdlib -static -Wl,--build-id=none
 
-# Guests of what only one architecture has.
-GUESTS_ONLY_x86_64 := echo finish_pc pci_ports pit registers ring3 string_io
-GUESTS_ONLY_arm64  :=
-GUESTS_FLAT_x86_64 := hello
-GUESTS_FORM_x86_64 := loader-elf64 loader-bzimage loader-multiboot loader-multiboot-flat
-
-GUESTS_C := $(patsubst guest-images/micro/%.c,%,$(wildcard guest-images/micro/*.c))
-GUESTS_C := $(filter-out $(GUESTS_ONLY_x86_64) $(GUESTS_ONLY_arm64),$(GUESTS_C)) \
-    $(GUESTS_ONLY_$(ARCH))
-GUESTS_FLAT := $(GUESTS_FLAT_$(ARCH))
-GUESTS_FORM := $(GUESTS_FORM_$(ARCH))
+# Guests of both architectures, and in micro/ARCH of one.
+GUESTS_BOTH := $(patsubst guest-images/micro/%.c,%,$(wildcard guest-images/micro/*.c))
+GUESTS_ONLY := $(patsubst guest-images/micro/$(ARCH_DIR)/%.c,%,\
+    $(wildcard guest-images/micro/$(ARCH_DIR)/*.c))
+GUESTS_C := $(GUESTS_BOTH) $(GUESTS_ONLY)
+ifeq ($(ARCH),x86_64)
+GUESTS_FLAT := hello
+GUESTS_FORM := loader-elf64 loader-bzimage loader-multiboot loader-multiboot-flat
+endif
 GUESTS := $(addprefix $(GUESTS_DIR)/,$(GUESTS_C) $(GUESTS_FLAT) $(GUESTS_FORM))
 
 GUESTS_LIB := $(patsubst guest-images/%,$(GUESTS_OBJ)/%.o,\
@@ -45,18 +43,18 @@ $(GUESTS_OBJ)/%.o: guest-images/% guest-images/guests.mk $(BUILD)/flags
 	$(if $(Q),@echo "  GUEST   $<")
 	$(Q)$(CC) $(GUESTS_CFLAGS) $(WARN) -MMD -MP -c -o $@ $<
 
-guest_link = $(CC) $(GUESTS_LDFLAGS) -Wl,-T,$(GUESTS_ARCH)/guest.ld -o $@ $(filter %.o,$^)
+guest_link = $(CC) $(GUESTS_LDFLAGS) -Wl,-T,$(GUESTS_ARCH)/guest.ld -o $(or $1,$@) $(filter %.o,$^)
+
+$(GUESTS_BOTH:%=$(GUESTS_DIR)/%): $(GUESTS_DIR)/%: $(GUESTS_OBJ)/micro/%.c.o
+$(GUESTS_ONLY:%=$(GUESTS_DIR)/%): $(GUESTS_DIR)/%: $(GUESTS_OBJ)/micro/$(ARCH_DIR)/%.c.o
 
 ifeq ($(ARCH),arm64)
-$(GUESTS_C:%=$(GUESTS_OBJ)/%.elf): $(GUESTS_OBJ)/%.elf: $(GUESTS_OBJ)/micro/%.c.o \
-    $(GUESTS_LIB) $(GUESTS_ARCH)/guest.ld
-	$(Q)$(guest_link)
-
-$(addprefix $(GUESTS_DIR)/,$(GUESTS_C)): $(GUESTS_DIR)/%: $(GUESTS_OBJ)/%.elf
-	$(Q)$(OBJCOPY) -O binary $< $@
+# Debuggers want the symbols.
+$(GUESTS_C:%=$(GUESTS_DIR)/%): $(GUESTS_LIB) $(GUESTS_ARCH)/guest.ld
+	$(Q)$(call guest_link,$(GUESTS_OBJ)/$(@F).elf)
+	$(Q)$(OBJCOPY) -O binary $(GUESTS_OBJ)/$(@F).elf $@
 else
-$(addprefix $(GUESTS_DIR)/,$(GUESTS_C)): $(GUESTS_DIR)/%: $(GUESTS_OBJ)/micro/%.c.o \
-    $(GUESTS_ENTRY)pvh.S.o $(GUESTS_LIB) $(GUESTS_ARCH)/guest.ld
+$(GUESTS_C:%=$(GUESTS_DIR)/%): $(GUESTS_ENTRY)pvh.S.o $(GUESTS_LIB) $(GUESTS_ARCH)/guest.ld
 	$(Q)$(guest_link)
 endif
 
@@ -82,7 +80,7 @@ $(GUESTS_DIR)/loader-multiboot: $(GUESTS_OBJ)/multiboot.elf
 $(GUESTS_DIR)/loader-multiboot-flat: $(GUESTS_OBJ)/multiboot.elf
 	$(Q)$(OBJCOPY) -O binary $< $@
 
-$(addprefix $(GUESTS_DIR)/,$(GUESTS_FLAT)): $(GUESTS_DIR)/%: $(GUESTS_OBJ)/micro/%.S.o
+$(addprefix $(GUESTS_DIR)/,$(GUESTS_FLAT)): $(GUESTS_DIR)/%: $(GUESTS_OBJ)/micro/$(ARCH_DIR)/%.S.o
 	$(Q)$(OBJCOPY) -O binary -j .text $< $@
 
 -include $(wildcard $(GUESTS_OBJ)/*/*.d $(GUESTS_OBJ)/*/*/*.d)

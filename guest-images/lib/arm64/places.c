@@ -21,21 +21,20 @@
 
 static fdt_node *host_bridge(void)
 {
-    fdt_node *node = fdt_compatible("pci-host-ecam-generic", 0);
-    CHECK(node != NULL);
-    return node;
+    return fdt_compatible("pci-host-ecam-generic", 0);
 }
 
 struct pci_window pci_window(void)
 {
-    size_t length;
-    const uint8_t *range = fdt_property(host_bridge(), "ranges", &length);
+    size_t length = 0;
+    fdt_node *bridge = host_bridge();
+    const uint8_t *range = bridge != NULL ? fdt_property(bridge, "ranges", &length) : NULL;
     for (; length >= RANGE_SIZE; range += RANGE_SIZE, length -= RANGE_SIZE) {
         if ((fdt_cell(range) & RANGE_KIND) == RANGE_MEM32) {
             return (struct pci_window){fdt_cells(range + 12), fdt_cells(range + 20) & -MIB};
         }
     }
-    check_failed(__FILE__, __LINE__, "the bridge has a window for 32-bit memory");
+    return (struct pci_window){0};
 }
 
 /* Places for the function's memory BARs from *next on, each at a multiple of its size. */
@@ -71,11 +70,13 @@ static void place_all(void)
     }
 }
 
+/* A machine without PCI has nothing there. */
 uintptr_t pci_ecam(void)
 {
     static uintptr_t base;
     if (base == 0) {
-        base = fdt_reg(host_bridge(), 0);
+        fdt_node *bridge = host_bridge();
+        base = bridge != NULL ? fdt_reg(bridge, 0) : ECAM_GPA;
         place_all();
     }
     return base;

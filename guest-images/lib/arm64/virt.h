@@ -17,10 +17,12 @@
 #define UART_GPA   0x09000000UL /* PL011 */
 #define RTC_GPA    0x09010000UL /* PL031 */
 #define VIRTIO_GPA 0x0a000000UL
+#define ECAM_GPA   0x3f000000UL
 
 #define VIRTIO_SLOTS  32
 #define VIRTIO_STRIDE 0x200UL
 
+#define GSI_UART   1
 #define GSI_INTX   3 /* of slot n: + n % 4 */
 #define GSI_VIRTIO 16
 

@@ -106,6 +106,11 @@ case_end_triple_fault() {
     grep -q 'values of a reset' err || expect_err 'code at 0x1[0-9a-f]{5}: 0f 0b'
 }
 
+case_console_restored_after_crash() {
+    talk_to_guest expect:crash -- finish_pc --append crash
+    expect_status 126
+}
+
 case_reboot_by_keyboard() {
     reboots finish_pc keyboard
 }

@@ -106,11 +106,6 @@ case_console_restored_after_signals() {
     done
 }
 
-case_console_restored_after_crash() {
-    talk_to_guest expect:crash -- finish_pc --append crash
-    expect_status 126
-}
-
 case_console_restored_after_timeout() {
     talk_to_guest -- echo --timeout 0.1
     expect_status 124
