@@ -80,13 +80,13 @@ VERSION  := $(shell cat VERSION 2>/dev/null || echo 0)
 CPPFLAGS += -DVMM_VERSION='"$(VERSION)"'
 
 # --- sources ----------------------------------------------------------------
-# Formats of kernels that only one architecture has.
+# Formats of kernels, and tables, that only one architecture has.
 BOOT_x86   := $(patsubst %,src/boot/%.c,boot_params detect_x86 elf flat linux_x86 multiboot pieces pvh)
-BOOT_arm64 := src/boot/linux_arm64.c
+BOOT_arm64 := src/boot/linux_arm64.c src/boot/gunzip.c src/arch/tree.c
 BOOT_OTHER := $(filter-out $(BOOT_$(ARCH_DIR)),$(BOOT_x86) $(BOOT_arm64))
 LIB_SRC := $(filter-out src/main.c $(BOOT_OTHER),$(wildcard src/*.c src/base/*.c src/mem/*.c \
-             src/console/*.c src/kvm/*.c src/boot/*.c src/arch/$(ARCH_DIR)/*.c devices/*.c virtio/*.c \
-             virtio/backend/*.c))
+             src/console/*.c src/kvm/*.c src/boot/*.c src/arch/*.c src/arch/$(ARCH_DIR)/*.c \
+             devices/*.c virtio/*.c virtio/backend/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 MAIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/main.c))
 # arm64 code without KVM is tested on every host.

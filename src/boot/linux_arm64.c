@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <zlib.h>
 
 /* Offsets in the header of an Image. */
 enum {
@@ -44,64 +43,6 @@ struct layout {
     uint64_t memory;   /* bytes it says it needs, with BSS; 0: it does not say */
     uint64_t file_end; /* bytes it has by its section table; 0: it has none */
 };
-
-/* --- gzip ------------------------------------------------------------------ */
-
-struct gunzip {
-    struct loader *l;
-    z_stream z;
-    uint64_t next; /* offset in the file of what is not read yet */
-    bool end;
-    uint8_t in[16384];
-};
-
-static int gunzip_start(struct gunzip *gz, struct loader *l)
-{
-    enum { GZIP_ONLY = 16 };
-    memset(gz, 0, sizeof(*gz));
-    gz->l = l;
-    return inflateInit2(&gz->z, MAX_WBITS | GZIP_ONLY) == Z_OK
-               ? 0
-               : loader_err(l, ENOMEM, "out of memory to unpack it");
-}
-
-static int gunzip_refill(struct gunzip *gz)
-{
-    const uint64_t left = gz->l->kernel.size - gz->next;
-    const size_t len = left < sizeof(gz->in) ? (size_t)left : sizeof(gz->in);
-    if (len == 0) {
-        return loader_err(gz->l, ENOEXEC, "truncated, its gzip data has no end");
-    }
-    int rc = image_read(&gz->l->kernel, gz->next, gz->in, len, gz->l->e);
-    gz->next += len;
-    gz->z.next_in = gz->in;
-    gz->z.avail_in = (uInt)len;
-    return rc;
-}
-
-/* The next len bytes, or fewer if the data ends; *got: how many. */
-static int gunzip(struct gunzip *gz, uint8_t *out, uint64_t len, uint64_t *got)
-{
-    const uint64_t most = 1U << 30;
-    *got = 0;
-    while (*got < len && !gz->end) {
-        int rc = gz->z.avail_in == 0 ? gunzip_refill(gz) : 0;
-        if (rc < 0) {
-            return rc;
-        }
-        const uInt room = (uInt)(len - *got < most ? len - *got : most);
-        gz->z.next_out = out + *got;
-        gz->z.avail_out = room;
-        rc = inflate(&gz->z, Z_NO_FLUSH);
-        *got += room - gz->z.avail_out;
-        gz->end = rc == Z_STREAM_END;
-        if (rc != Z_OK && rc != Z_STREAM_END) {
-            return loader_err(gz->l, rc == Z_MEM_ERROR ? ENOMEM : ENOEXEC,
-                              "damaged, its gzip data cannot be unpacked (%s)", zError(rc));
-        }
-    }
-    return 0;
-}
 
 /* --- what it is ---------------------------------------------------------- */
 
@@ -225,9 +166,8 @@ static int lay_out(struct loader *l, uint64_t file_size, struct layout *k)
 
 /* The head is unpacked. What follows goes straight into RAM, as far as the kernel's own size, or
  * else RAM, goes. */
-static int unpack(struct gunzip *gz, const struct layout *k, uint64_t *size)
+static int unpack(struct gunzip *gz, struct loader *l, const struct layout *k, uint64_t *size)
 {
-    struct loader *l = gz->l;
     const uint64_t room = k->memory != 0 ? k->memory : l->req->low_ram_end - k->gpa;
     uint8_t *ram = dma_ptr(l->req->mem, k->gpa, room, true);
     uint8_t beyond;
@@ -256,19 +196,18 @@ static int unpack(struct gunzip *gz, const struct layout *k, uint64_t *size)
 
 static int load_packed(struct loader *l, struct layout *k, uint64_t *size)
 {
-    struct gunzip gz;
+    struct gunzip *gz = gunzip_start(l);
     uint64_t got;
-    int rc = gunzip_start(&gz, l);
-    if (rc < 0) {
-        return rc;
+    if (gz == NULL) {
+        return -ENOMEM;
     }
     memset(l->head, 0, sizeof(l->head));
-    rc = gunzip(&gz, l->head, sizeof(l->head), &got);
+    int rc = gunzip(gz, l->head, sizeof(l->head), &got);
     l->head_len = got;
     rc = rc < 0 ? rc : reject_others(l);
     rc = rc < 0 ? rc : lay_out(l, 0, k);
-    rc = rc < 0 ? rc : unpack(&gz, k, size);
-    inflateEnd(&gz.z);
+    rc = rc < 0 ? rc : unpack(gz, l, k, size);
+    gunzip_end(gz);
     return rc;
 }
 
@@ -307,16 +246,11 @@ static int place_rest(struct loader *l, const struct layout *k, uint64_t kernel_
     return 0;
 }
 
-static bool is_packed(const struct loader *l)
-{
-    return detect_bytes(l, 0, "\x1f\x8b", 2);
-}
-
 static int load(struct loader *l)
 {
     struct layout k;
     uint64_t size = 0;
-    int rc = is_packed(l) ? load_packed(l, &k, &size) : load_plain(l, &k, &size);
+    int rc = gunzip_can(l) ? load_packed(l, &k, &size) : load_plain(l, &k, &size);
     if (rc < 0) {
         return rc;
     }
@@ -331,7 +265,7 @@ static int load(struct loader *l)
 static int detect(struct loader *l, int (**loader)(struct loader *l))
 {
     *loader = load;
-    return is_packed(l) ? 0 : reject_others(l);
+    return gunzip_can(l) ? 0 : reject_others(l);
 }
 
 const struct boot_arch boot_arm64 = {

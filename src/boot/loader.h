@@ -121,6 +121,19 @@ struct initrd_rule {
 /* Load all initrds as one, each at a multiple of 4 bytes. None: size 0. */
 int initrd_load(struct loader *l, const struct initrd_rule *rule, uint64_t *gpa, uint64_t *size);
 
+/* --- gzip (gunzip.c) ---------------------------------------------------- */
+
+/* Unpacks the kernel file from its beginning on. */
+struct gunzip;
+
+/* Is the head that of a packed file? */
+bool gunzip_can(const struct loader *l);
+
+struct gunzip *gunzip_start(struct loader *l); /* NULL: out of memory; l->e says so */
+/* The next len bytes, or fewer where the data ends; *got: how many. */
+int gunzip(struct gunzip *gz, uint8_t *out, uint64_t len, uint64_t *got);
+void gunzip_end(struct gunzip *gz);
+
 /* --- Linux's zero page (boot_params.c) --------------------------------- */
 
 #define BOOT_PARAMS_SIZE 4096

@@ -25,25 +25,20 @@ struct virt_platform {
 struct virt_inventory {
     uint64_t ram_size;
     unsigned cpus;
-    const uint32_t *affinity; /* of each CPU: bits 23:0 of its MPIDR_EL1 */
-    unsigned gic;             /* version: 2 or 3 */
-    bool its;                 /* GICv3 with message interrupts */
-    unsigned virtio_count;    /* slots 0 .. virtio_count - 1 have a device */
+    unsigned gic;          /* version: 2 or 3 */
+    bool its;              /* GICv3 with message interrupts */
+    unsigned virtio_count; /* slots 0 .. virtio_count - 1 have a device */
     struct virt_platform platform[VIRT_PLATFORM_SLOTS];
     unsigned platform_count;
     bool pci;           /* a host bridge with bus 0 */
     uint64_t pci_mem64; /* gpa of the 64-bit window; 0: there is none */
-    /* /chosen */
-    const char *bootargs;
-    uint64_t initrd, initrd_size; /* size 0: none */
-    uint64_t kaslr_seed;
-    uint8_t rng_seed[32];
 };
 
-/* The affinity KVM gives vCPU number index: 16 of them to a cluster. */
+/* The affinity, bits 23:0 of MPIDR_EL1, that KVM gives vCPU number index: 16 of them to a cluster.
+ */
 uint32_t virt_affinity(unsigned index);
 
-/* A finished tree of *size bytes; free() it. */
-int virt_fdt_make(const struct virt_inventory *has, void **blob, size_t *size, struct err *e);
+/* The tree, without what a kernel is told besides (tree_choose()). */
+int virt_fdt_make(const struct virt_inventory *has, void **blob, struct err *e);
 
 #endif

@@ -4,6 +4,7 @@
  *
  * Locking: main thread, while no vCPU runs.
  */
+#include "src/arch/plug.h"
 #include "src/arch/x86/acpi.h"
 #include "src/arch/x86/cpuid.h"
 #include "src/arch/x86/mptable.h"
@@ -96,27 +97,6 @@ void board_free(struct machine *m)
 
 /* --- command line -------------------------------------------------------- */
 
-/* "FILE,ro": through the parser, because a comma may belong to the name. */
-static bool disk_is_readonly(const char *text)
-{
-    struct opt_list list;
-    bool ro = false;
-
-    if (opt_list_parse(&list, text, NULL) < 0) {
-        return false;
-    }
-    for (size_t i = 0; i < list.count; i++) {
-        if (strcmp(list.opts[i].key, "ro") == 0) {
-            ro = true;
-            if (list.opts[i].value != NULL) {
-                opt_bool(list.opts[i].value, &ro, NULL);
-            }
-        }
-    }
-    opt_list_free(&list);
-    return ro;
-}
-
 /* Without ACPI a kernel learns of the virtio slots from its command line. */
 static char *virtio_words(const struct board *b)
 {
@@ -134,13 +114,9 @@ static int make_cmdline(struct machine *m, struct err *e)
 {
     const struct config *c = m->config;
     struct board *b = m->board;
-    struct cmdline_defaults defaults = {.console = "console=ttyS0"};
+    struct cmdline_defaults defaults = {.console = "console=ttyS0", .root = plug_root(c)};
     char *devices = NULL;
 
-    if (c->disks.count > 0 && c->initrds.count == 0) {
-        defaults.root =
-            disk_is_readonly(c->disks.items[0]) ? "root=/dev/vda ro" : "root=/dev/vda rw";
-    }
     if (!c->acpi && b->has.virtio_count > 0) {
         devices = virtio_words(b);
         defaults.devices = devices;

@@ -6,32 +6,14 @@
  */
 #include "devices/pci.h"
 #include "devices/platform.h"
+#include "src/arch/plug.h"
 #include "src/arch/x86/mptable.h"
 #include "src/arch/x86/pc.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* --- built-in devices ---------------------------------------------------- */
-
-static int add_disk(struct machine *m, const char *text, struct err *e)
-{
-    char *device;
-    int ret = 0;
-
-    if (asprintf(&device, "virtio-blk,file=%s", text) < 0) {
-        return err_set(e, ENOMEM, "out of memory");
-    }
-    if (machine_add_device(m, device, NULL, e) == NULL) {
-        err_prefix(e, "--disk %s", text);
-        ret = -EINVAL;
-    }
-    free(device);
-    return ret;
-}
 
 /* The ports are there without a bridge too: one of them resets the machine. */
 static int add_pci(struct machine *m, struct err *e)
@@ -70,21 +52,10 @@ int board_add_devices(struct machine *m, struct err *e)
     if (ret == 0) {
         ret = add_pci(m, e);
     }
-    for (size_t i = 0; i < m->config->disks.count && ret == 0; i++) {
-        ret = add_disk(m, m->config->disks.items[i], e);
-    }
-    return ret;
+    return ret == 0 ? plug_disks(m, e) : ret;
 }
 
 /* --- virtio transports ------------------------------------------------------ */
-
-static int set_number(struct device *d, const char *prop, uint32_t value, struct err *e)
-{
-    char text[16];
-
-    snprintf(text, sizeof(text), "0x%" PRIx32, value);
-    return device_set(d, prop, text, e);
-}
 
 /* They take the slots in order, so that the first disk is vda. */
 static int place_virtio(struct machine *m, struct device *d, struct err *e)
@@ -101,10 +72,7 @@ static int place_virtio(struct machine *m, struct device *d, struct err *e)
     v->slot = slot;
     v->gpa = (uint32_t)(PC_VIRTIO_GPA + slot * PC_VIRTIO_STRIDE);
     v->gsi = m->config->acpi ? PC_GSI_VIRTIO + slot % PC_GSI_VIRTIO_PINS : mptable_virtio_irq(slot);
-    ret = set_number(d, "addr", v->gpa, e);
-    if (ret == 0) {
-        ret = set_number(d, "gsi", v->gsi, e);
-    }
+    ret = plug_virtio(d, v->gpa, v->gsi, e);
     if (ret == 0) {
         has->virtio_count++;
     }
@@ -113,92 +81,48 @@ static int place_virtio(struct machine *m, struct device *d, struct err *e)
 
 /* --- devices of a bus --------------------------------------------------------- */
 
-static int refuse(const struct device *d, const char *why, const char *hint, struct err *e)
-{
-    int ret = err_set(e, EINVAL, "device '%s' %s", d->cls->name, why);
-    err_hint(e, "%s", hint);
-    err_status(e, EXIT_USAGE);
-    return ret;
-}
-
-static int plug_pci(struct machine *m, struct device *d, struct err *e)
+static int place_pci(struct machine *m, struct device *d, struct err *e)
 {
     struct board *b = m->board;
-    int ret, gsi;
+    const int ret = plug_pci(b->pci_host, d, e);
+    const int gsi = ret == 0 ? pci_intx_gsi(d) : -1;
 
-    if (b->pci_host == NULL) {
-        return refuse(d, "is a PCI device and this machine has no PCI (pci=off)",
-                      d->cls->compatible != NULL ? "bus=mmio puts it into the memory map"
-                                                 : "leave pci=off out",
-                      e);
-    }
-    ret = pci_plug(b->pci_host, d, e);
-    gsi = ret == 0 ? pci_intx_gsi(d) : -1;
     if (gsi >= 0) {
         b->has.intx[b->has.intx_count++] = (struct pc_intx){pci_slot(d), (uint32_t)gsi};
     }
     return ret;
 }
 
-static int plug_platform(struct machine *m, struct device *d, struct err *e)
+static int place_platform(struct machine *m, struct device *d, struct err *e)
 {
     static const uint8_t gsis[] = PC_GSI_PLATFORM;
+    static const struct plug_slots slots = {PC_PLATFORM_GPA, PC_PLATFORM_STRIDE, PC_PLATFORM_SLOTS};
     struct pc_inventory *has = &m->board->has;
-    const unsigned slot = has->platform_count;
-    struct pc_platform *p;
+    const unsigned n = has->platform_count;
+    const unsigned gsi = gsis[n % ARRAY_LEN(gsis)];
+    const int ret = plug_mmio(d, &slots, n, gsi, e);
 
-    if (d->place.addr != 0) {
-        return refuse(d, "has addr=, which is a PCI slot, and is in the memory map (mmio)",
-                      "leave addr= out: the machine chooses the address", e);
+    if (ret == 0) {
+        has->platform[has->platform_count++] = (struct pc_platform){
+            .compatible = d->cls->compatible,
+            .gpa = (uint32_t)platform_gpa(d),
+            .size = (uint32_t)d->cls->blocks[0].size,
+            .gsi = gsi,
+        };
     }
-    if (slot == PC_PLATFORM_SLOTS) {
-        return refuse(d, "finds no place, all those for platform devices are taken",
-                      "give the guest fewer, or some with bus=pci", e);
-    }
-    assert(d->cls->blocks[0].size <= PC_PLATFORM_STRIDE);
-    p = &has->platform[slot];
-    p->compatible = d->cls->compatible;
-    p->gpa = (uint32_t)(PC_PLATFORM_GPA + slot * PC_PLATFORM_STRIDE);
-    p->size = (uint32_t)d->cls->blocks[0].size;
-    p->gsi = gsis[slot % ARRAY_LEN(gsis)];
-    has->platform_count++;
-    return platform_plug(d, p->gpa, p->gsi, e);
-}
-
-/* On the bus the user names, else at ports or on PCI if the class can be there. */
-static int plug(struct machine *m, struct device *d, struct err *e)
-{
-    const bool pci = d->cls->pci != NULL, platform = d->cls->compatible != NULL;
-    const char *bus = d->place.bus;
-
-    if (bus == NULL) {
-        bus = d->cls->isa ? "isa" : pci ? "pci" : "mmio";
-    }
-    if (d->cls->isa && strcmp(bus, "isa") == 0) {
-        return 0;
-    }
-    if (pci && strcmp(bus, "pci") == 0) {
-        return plug_pci(m, d, e);
-    }
-    if (platform && strcmp(bus, "mmio") == 0) {
-        return plug_platform(m, d, e);
-    }
-    char why[64];
-    snprintf(why, sizeof(why), "is not for a bus '%.20s'", bus);
-    return refuse(d, why,
-                  d->cls->isa       ? "bus=isa or bus=mmio"
-                  : pci && platform ? "bus=pci or bus=mmio"
-                  : pci             ? "bus=pci"
-                                    : "bus=mmio",
-                  e);
+    return ret;
 }
 
 int board_place(struct machine *m, struct device *d, struct err *e)
 {
-    if (d->cls->virtio) {
-        return place_virtio(m, d, e);
-    }
-    return d->cls->pci != NULL || d->cls->compatible != NULL ? plug(m, d, e) : 0;
+    static const struct plug_buses buses = {
+        .pci = place_pci,
+        .mmio = place_platform,
+        .virtio = place_virtio,
+        .isa = true,
+    };
+
+    return plug_device(m, d, &buses, e);
 }
 
 int board_assign(struct machine *m, struct err *e)
