@@ -52,7 +52,7 @@ static int choose_width(struct machine *m, struct virt_inventory *has, struct er
                           "--memory %" PRIu64 "M is more than guests of this host can "
                           "address (%u bits)",
                           has->ram_size >> 20, most);
-        err_hint(e, "at most --memory %" PRIu64 "M", ((1ULL << most) - VIRT_RAM_GPA) >> 20);
+        err_hint(e, "at most --memory %lluM", ((1ULL << most) - VIRT_RAM_GPA) >> 20);
         return ret;
     }
     if (has->pci && (most >= 64 || mem64 + VIRT_PCI_MEM64_SIZE <= 1ULL << most)) {
