@@ -75,6 +75,15 @@ static uint16_t read_fr(struct pl011 *u)
     return fr;
 }
 
+/* Some guests look for input here. */
+static uint16_t read_ris(struct pl011 *u)
+{
+    if (!(u->ris & INT_INPUT) && u->port.tx.count == 0) {
+        serial_idle_poll(&u->port);
+    }
+    return u->ris;
+}
+
 /* An identification register has one byte. */
 static uint8_t read_id(uint32_t offset)
 {
@@ -108,7 +117,7 @@ static uint64_t pl011_read(struct device *d, uint32_t offset, unsigned size)
     case UART_IMSC:
         return u->imsc;
     case UART_RIS:
-        return u->ris;
+        return read_ris(u);
     case UART_MIS:
         return u->ris & u->imsc;
     case UART_DMACR:

@@ -94,6 +94,21 @@ Test(pl011_wire, a_polling_reader_gets_all)
     free(in);
 }
 
+Test(pl011_wire, a_guest_may_poll_the_interrupt_status)
+{
+    wr(DR, '>');
+    fake_chardev_feed(&uart.m.console, "xy", 2);
+    unsigned accepts = uart.m.console.accepts;
+    for (unsigned i = 0; i < 16; i++) {
+        cr_expect_eq(uart.m.console.accepts, accepts, "look %u", i);
+        cr_expect_eq(rd(RIS), TX);
+    }
+    pump_if_woken(&accepts);
+    cr_expect_eq(rd(RIS), TX | RX);
+    cr_expect_eq(rd(DR), 'x');
+    cr_expect_eq(rd(RIS), TX);
+}
+
 Test(pl011_wire, a_guest_that_prints_does_not_listen)
 {
     fake_chardev_feed(&uart.m.console, "x", 1);
