@@ -78,8 +78,7 @@ uint16_t pl011_rx_read(struct pl011 *u)
 void pl011_rx_reconsider(struct pl011 *u, bool wrote_imsc)
 {
     if (!(u->imsc & INT_INPUT)) {
-        u->listens = false;
-        timer_cancel(&u->settle);
+        u->listens = false; /* and settled() will find the same */
     } else if (wrote_imsc && (u->cr & CR_RECEIVES) == CR_RECEIVES) {
         u->listens = true;
     } else if (!u->listens) {

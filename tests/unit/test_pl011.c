@@ -169,6 +169,16 @@ Test(pl011, a_driver_without_the_timeout_hears_of_the_first_byte)
     cr_expect(!line());
 }
 
+Test(pl011, giving_the_timeout_up_brings_the_receive_interrupt)
+{
+    pl011_listen(FIFOS, RX | TIMEOUT);
+    fake_chardev_feed(&uart.m.console, "a", 1);
+    cr_expect_eq(rd(MIS), TIMEOUT);
+    wr(IMSC, RX);
+    cr_expect_eq(rd(MIS), RX);
+    cr_expect(line());
+}
+
 Test(pl011, bytes_left_behind_interrupt_again)
 {
     static const uint16_t drivers[] = {RX, TIMEOUT, RX | TIMEOUT};

@@ -74,6 +74,20 @@ Test(pl011_wire, a_paste_of_256_kib_arrives_whole)
                   "the console is not woken for each byte");
 }
 
+Test(pl011_wire, the_console_is_woken_for_8_bytes_or_more)
+{
+    uint8_t *in = patterns(40);
+    pl011_listen(FIFOS, RX | TIMEOUT);
+    fake_chardev_feed(&uart.m.console, in, 40);
+    unsigned accepts = uart.m.console.accepts;
+    for (size_t i = 0; i < 8; i++) {
+        cr_expect_eq(uart.m.console.accepts, accepts, "after %zu bytes", i);
+        cr_expect_eq(rd(DR), pattern(i));
+    }
+    cr_expect_eq(uart.m.console.accepts, accepts + 1);
+    free(in);
+}
+
 Test(pl011_wire, a_paste_arrives_whole_without_fifos)
 {
     paste(0, 20000);
@@ -167,8 +181,22 @@ Test(pl011_wire, a_guest_that_enables_in_another_order_listens_after_100_ms)
     cr_expect_eq(fake_chardev_pump(&uart.m.console), 1);
     wr(CR, 0);
     wr(IMSC, TIMEOUT);
+    wr(IMSC, 0);
+    pass(100 * NS_PER_MS);
+    cr_expect_eq(fake_chardev_pump(&uart.m.console), 1, "it is off again");
+    wr(IMSC, TIMEOUT);
     pass(100 * NS_PER_MS);
     cr_expect_eq(fake_chardev_pump(&uart.m.console), 0);
+}
+
+Test(pl011_wire, a_guest_that_sets_the_port_up_anew_no_longer_polls)
+{
+    for (unsigned i = 0; i < 16; i++) {
+        rd(FR);
+    }
+    wr(CR, UART_ON);
+    fake_chardev_feed(&uart.m.console, "x", 1);
+    cr_expect_eq(fake_chardev_pump(&uart.m.console), 1);
 }
 
 Test(pl011_wire, loopback_takes_no_input)
@@ -217,6 +245,19 @@ Test(pl011_wire, a_slow_reader_holds_the_guest_back_and_loses_nothing)
 Test(pl011_wire, nor_without_fifos)
 {
     slow_reader(0);
+}
+
+Test(pl011_wire, a_byte_does_not_overtake_those_that_wait)
+{
+    wr(LCRH, FIFOS);
+    fake_chardev_set_room(&uart.m.console, 0);
+    wr(DR, 'a');
+    uart.m.console.room = 10; /* and nobody has been told yet */
+    wr(DR, 'b');
+    cr_expect_eq(uart.m.console.out_len, 0);
+    fake_chardev_set_room(&uart.m.console, 10);
+    cr_assert_eq(uart.m.console.out_len, 2);
+    cr_expect_eq(uart.m.console.out[0], 'a');
 }
 
 Test(pl011_wire, transmit_interrupt_by_trigger_level)

@@ -334,7 +334,9 @@ Test(posted, the_pl011_posts_its_data_register_while_a_console_polls)
     }
     loop_poll(m.loop);
     cr_expect(posted);
-    device_free(pl011);
+    device_reset(pl011);
+    loop_poll(m.loop);
     cr_expect(!posted);
+    device_free(pl011);
     aspace_unlisten(m.mem, &memory);
 }
