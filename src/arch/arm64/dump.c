@@ -6,7 +6,7 @@
  * Locking: taken on the vCPU's thread, printed after that.
  */
 #include "src/arch/arch.h"
-#include "src/arch/arm64/host.h"
+#include "src/arch/arm64/regs.h"
 #include "src/arch/arm64/walk.h"
 #include "src/kvm/disassemble.h"
 #include "src/mem/dma.h"

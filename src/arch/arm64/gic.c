@@ -8,8 +8,8 @@
  * Locking: none; set-up, or paused.
  */
 #include "src/arch/arch.h"
-#include "src/arch/arm64/host.h"
 #include "src/arch/arm64/map.h"
+#include "src/arch/arm64/regs.h"
 
 #include <assert.h>
 #include <errno.h>

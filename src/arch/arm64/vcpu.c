@@ -8,9 +8,9 @@
  * Locking: set-up, or while the vCPU is paused.
  */
 #include "src/arch/arch.h"
-#include "src/arch/arm64/cpu_spec.h"
-#include "src/arch/arm64/host.h"
 #include "src/arch/arm64/map.h"
+#include "src/arch/arm64/regs.h"
+#include "src/arch/cpu_spec.h"
 #include "src/boot/boot.h"
 
 #include <errno.h>
@@ -21,30 +21,49 @@
 #define PSTATE_ENTRY 0x3c5ULL /* EL1 with its own stack pointer; all interrupts masked */
 
 struct cpu_model {
-    unsigned features; /* bit n: enum cpu_feature */
+    uint32_t features; /* as in kvm_vcpu_init.features[0] */
 };
-
-static bool has(const struct cpu_model *m, enum cpu_feature f)
-{
-    return (m->features & 1U << f) != 0;
-}
 
 /* --- features --------------------------------------------------------- */
 
-int host_cpu_features(struct kvm *kvm, const char *spec, unsigned *features, struct err *e)
+static const struct {
+    const char *name;
+    int cap;
+    uint32_t bits;
+} features[] = {
+    {"pmu", KVM_CAP_ARM_PMU_V3, 1U << KVM_ARM_VCPU_PMU_V3},
+    {"sve", KVM_CAP_ARM_SVE, 1U << KVM_ARM_VCPU_SVE},
+    {"pauth", KVM_CAP_ARM_PTRAUTH_ADDRESS,
+     1U << KVM_ARM_VCPU_PTRAUTH_ADDRESS | 1U << KVM_ARM_VCPU_PTRAUTH_GENERIC},
+};
+
+static size_t feature_count(void)
 {
-    *features = 0;
-    if (kvm == NULL) {
-        return 0;
-    }
-    *features |= kvm_check_cap(kvm, KVM_CAP_ARM_PMU_V3) != 0 ? 1U << CPU_PMU : 0;
-    *features |= kvm_check_cap(kvm, KVM_CAP_ARM_SVE) != 0 ? 1U << CPU_SVE : 0;
-    if (kvm_check_cap(kvm, KVM_CAP_ARM_PTRAUTH_ADDRESS) != 0 &&
-        kvm_check_cap(kvm, KVM_CAP_ARM_PTRAUTH_GENERIC) != 0) {
-        *features |= 1U << CPU_PAUTH;
-    }
-    return cpu_spec_apply(spec, features, e);
+    return sizeof(features) / sizeof(features[0]);
 }
+
+static const char *feature_name(size_t n)
+{
+    return features[n].name;
+}
+
+static bool has_feature(void *bits, size_t n)
+{
+    return (*(const uint32_t *)bits & features[n].bits) != 0;
+}
+
+static void remove_feature(void *bits, size_t n)
+{
+    *(uint32_t *)bits &= ~features[n].bits;
+}
+
+const struct cpu_features arch_cpu_features = {
+    .count = feature_count,
+    .name = feature_name,
+    .has = has_feature,
+    .remove = remove_feature,
+    .example = "pmu",
+};
 
 int cpu_model_new(struct cpu_model **out, struct kvm *kvm, const char *spec, unsigned cpus,
                   struct err *e)
@@ -54,7 +73,10 @@ int cpu_model_new(struct cpu_model **out, struct kvm *kvm, const char *spec, uns
     if (m == NULL) {
         return err_set(e, ENOMEM, "out of memory for the CPU model");
     }
-    int r = host_cpu_features(kvm, spec, &m->features, e);
+    for (size_t n = 0; n < feature_count(); n++) {
+        m->features |= kvm_check_cap(kvm, features[n].cap) != 0 ? features[n].bits : 0;
+    }
+    int r = cpu_spec_apply(&arch_cpu_features, &m->features, spec, e);
     if (r < 0) {
         cpu_model_free(m);
         return r;
@@ -76,13 +98,8 @@ static int power_on(struct kvm *kvm, int fd, unsigned index, const struct cpu_mo
     if (r < 0) {
         return r;
     }
-    init.features[0] = 1U << KVM_ARM_VCPU_PSCI_0_2;
-    init.features[0] |= index != 0 ? 1U << KVM_ARM_VCPU_POWER_OFF : 0;
-    init.features[0] |= has(m, CPU_PMU) ? 1U << KVM_ARM_VCPU_PMU_V3 : 0;
-    init.features[0] |= has(m, CPU_SVE) ? 1U << KVM_ARM_VCPU_SVE : 0;
-    init.features[0] |=
-        has(m, CPU_PAUTH) ? 1U << KVM_ARM_VCPU_PTRAUTH_ADDRESS | 1U << KVM_ARM_VCPU_PTRAUTH_GENERIC
-                          : 0;
+    init.features[0] =
+        m->features | 1U << KVM_ARM_VCPU_PSCI_0_2 | (index != 0 ? 1U << KVM_ARM_VCPU_POWER_OFF : 0);
     return kvm_ioctl(kvm, fd, KVM_ARM_VCPU_INIT, &init);
 }
 
@@ -110,11 +127,13 @@ int arch_vcpu_init(struct kvm *kvm, int fd, unsigned index, const struct cpu_mod
     if (r < 0) {
         return refused(r, "the features", index, e);
     }
-    r = has(m, CPU_SVE) ? kvm_ioctl(kvm, fd, KVM_ARM_VCPU_FINALIZE, &sve) : 0;
+    r = (m->features & 1U << KVM_ARM_VCPU_SVE) != 0
+            ? kvm_ioctl(kvm, fd, KVM_ARM_VCPU_FINALIZE, &sve)
+            : 0;
     if (r < 0) {
         return refused(r, "the vector lengths", index, e);
     }
-    r = has(m, CPU_PMU) ? init_pmu(kvm, fd) : 0;
+    r = (m->features & 1U << KVM_ARM_VCPU_PMU_V3) != 0 ? init_pmu(kvm, fd) : 0;
     return refused(r, "the performance counters", index, e);
 }
 

@@ -5,7 +5,6 @@
  * Locking: none; set-up.
  */
 #include "src/arch/arch.h"
-#include "src/arch/arm64/host.h"
 #include "src/arch/arm64/map.h"
 
 #include <linux/kvm.h>
@@ -39,17 +38,11 @@ unsigned arch_max_vcpus(struct kvm *kvm)
     return VIRT_GICV3_CPUS_MAX;
 }
 
-#define USUAL_GPA_BITS 40
-
-unsigned host_gpa_bits(struct kvm *kvm)
-{
-    return kvm == NULL ? USUAL_GPA_BITS : (unsigned)kvm_check_cap(kvm, KVM_CAP_ARM_VM_IPA_SIZE);
-}
-
 unsigned long arch_vm_type(struct kvm *kvm)
 {
-    const unsigned most = host_gpa_bits(kvm);
-    const unsigned bits = kvm->gpa_bits != 0 ? kvm->gpa_bits : USUAL_GPA_BITS;
+    enum { USUAL = 40 };
+    const unsigned most = (unsigned)kvm_check_cap(kvm, KVM_CAP_ARM_VM_IPA_SIZE);
+    const unsigned bits = kvm->gpa_bits != 0 ? kvm->gpa_bits : USUAL;
     return KVM_VM_TYPE_ARM_IPA_SIZE(bits < most ? bits : most);
 }
 

@@ -1,53 +1,23 @@
 /*
- * `--cpu host,-feature,+feature`: taking features away from the guest's CPUID,
- * and asking for some to be there.
+ * CPUID's feature bits for `--cpu`. Number n is bit n % 32 of feature_words[n / 32].
  *
  * Locking: none.
  */
+#include "src/arch/cpu_spec.h"
+
 #include "src/arch/x86/cpuid.h"
-#include "src/base/opts.h"
 
-#include <errno.h>
 #include <linux/kvm.h>
-#include <string.h>
 
-#define NAMES_MAX 512
-
-struct feature {
-    const struct feature_word *word;
-    unsigned bit;
-};
-
-static bool find_feature(const char *name, struct feature *out)
+static const char *feature_name(size_t n)
 {
-    for (size_t w = 0; w < feature_word_count; w++) {
-        for (unsigned bit = 0; bit < 32; bit++) {
-            const char *known = feature_words[w].names[bit];
-            if (known != NULL && strcmp(known, name) == 0) {
-                *out = (struct feature){.word = &feature_words[w], .bit = bit};
-                return true;
-            }
-        }
-    }
-    return false;
+    return feature_words[n / 32].names[n % 32];
 }
 
-static const char *nearest_feature(const char *name)
+/* The register of c that has the feature's bit; NULL: there is no such leaf. */
+static uint32_t *find_register(struct kvm_cpuid2 *c, size_t n)
 {
-    const char *names[NAMES_MAX];
-    size_t count = 0;
-    for (size_t w = 0; w < feature_word_count; w++) {
-        for (unsigned bit = 0; bit < 32 && count < NAMES_MAX; bit++) {
-            if (feature_words[w].names[bit] != NULL) {
-                names[count++] = feature_words[w].names[bit];
-            }
-        }
-    }
-    return opt_nearest(name, names, count);
-}
-
-static uint32_t *feature_reg(struct kvm_cpuid2 *c, const struct feature_word *word)
-{
+    const struct feature_word *word = &feature_words[n / 32];
     for (uint32_t i = 0; i < c->nent; i++) {
         struct kvm_cpuid_entry2 *l = &c->entries[i];
         if (l->function == word->leaf && l->index == word->subleaf) {
@@ -58,70 +28,39 @@ static uint32_t *feature_reg(struct kvm_cpuid2 *c, const struct feature_word *wo
     return NULL;
 }
 
-static int refuse(struct err *e, const char *what, const char *name)
+static uint32_t mask(size_t n)
 {
-    err_set(e, EINVAL, "--cpu: %s '%s'", what, name);
-    err_status(e, EXIT_USAGE);
-    return -EINVAL;
+    return 1U << n % 32;
 }
 
-static int refuse_unknown(struct err *e, const char *name)
+static bool has_feature(void *cpuid, size_t n)
 {
-    refuse(e, "there is no feature", name);
-    const char *near = nearest_feature(name);
-    if (near != NULL) {
-        err_hint(e, "did you mean '%s'?", near);
-    } else {
-        err_hint(e, "features are called as in /proc/cpuinfo");
-    }
-    return -EINVAL;
+    const uint32_t *reg = find_register(cpuid, n);
+    return reg != NULL && (*reg & mask(n)) != 0;
 }
 
-/* word: "-name" or "+name". */
-static int apply_feature(struct kvm_cpuid2 *c, const char *word, struct err *e)
+static void remove_feature(void *cpuid, size_t n)
 {
-    struct feature f;
-    if (word[0] != '-' && word[0] != '+') {
-        refuse(e, "neither -feature nor +feature:", word);
-        err_hint(e, "for instance --cpu host,-avx512f");
-        return -EINVAL;
+    uint32_t *reg = find_register(cpuid, n);
+    if (reg != NULL) {
+        *reg &= ~mask(n);
     }
-    if (!find_feature(word + 1, &f)) {
-        return refuse_unknown(e, word + 1);
-    }
-    uint32_t *reg = feature_reg(c, f.word);
-    uint32_t mask = 1U << f.bit;
-    bool present = reg != NULL && (*reg & mask) != 0;
-    if (word[0] == '+') {
-        return present ? 0 : refuse(e, "this host cannot give a guest", word + 1);
-    }
-    if (present) {
-        *reg &= ~mask;
-    }
-    return 0;
 }
+
+static size_t feature_count(void)
+{
+    return feature_word_count * 32;
+}
+
+const struct cpu_features arch_cpu_features = {
+    .name = feature_name,
+    .count = feature_count,
+    .has = has_feature,
+    .remove = remove_feature,
+    .example = "avx512f",
+};
 
 int cpuid_apply_spec(struct kvm_cpuid2 *c, const char *spec, struct err *e)
 {
-    struct opt_list list;
-    if (spec == NULL) {
-        return 0;
-    }
-    int r = opt_list_parse(&list, spec, e);
-    if (r < 0) {
-        err_prefix(e, "--cpu");
-        err_status(e, EXIT_USAGE);
-        return r;
-    }
-    if (strcmp(list.name, "host") != 0) {
-        r = refuse(e, "there is no CPU model", list.name);
-        err_hint(e, "the one model is host: --cpu host[,-feature][,+feature]");
-    }
-    for (size_t i = 0; i < list.count && r == 0; i++) {
-        const struct opt *o = &list.opts[i];
-        r = o->value == NULL ? apply_feature(c, o->key, e)
-                             : refuse(e, "a feature takes no value:", o->key);
-    }
-    opt_list_free(&list);
-    return r;
+    return cpu_spec_apply(&arch_cpu_features, c, spec, e);
 }
