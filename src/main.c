@@ -3,6 +3,7 @@
  * contents: read the command line, build the machine, run it, say how it ended.
  */
 #include "src/arch/board.h"
+#include "src/arch/cpu_spec.h"
 #include "src/base/err.h"
 #include "src/base/trace.h"
 #include "src/config.h"
@@ -117,7 +118,7 @@ static int act(const struct config *config, struct err *e)
         list_trace_events();
         return 0;
     case ACTION_LIST_CPU_FEATURES:
-        board_cpu_help(stdout);
+        cpu_spec_help(&arch_cpu_features, stdout);
         return 0;
     case ACTION_DESCRIBE:
         return describe(config, e);

@@ -34,7 +34,4 @@ int board_load(struct machine *m, struct boot_entry *entry, struct err *e);
 /* Write the tables that --dump-acpi or --dump-fdt asks for, if one does. */
 int board_dump_tables(struct machine *m, struct err *e);
 
-/* The feature names of --cpu, one a line. */
-void board_cpu_help(FILE *out);
-
 #endif

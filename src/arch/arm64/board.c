@@ -7,7 +7,6 @@
 #include "src/arch/board.h"
 
 #include "devices/pci.h"
-#include "src/arch/arm64/cpu_spec.h"
 #include "src/arch/arm64/fdt.h"
 #include "src/arch/plug.h"
 #include "src/arch/tree.h"
@@ -291,11 +290,4 @@ int board_dump_tables(struct machine *m, struct err *e)
         free(tree);
     }
     return ret;
-}
-
-void board_cpu_help(FILE *out)
-{
-    for (unsigned i = 0; i < CPU_FEATURES; i++) {
-        fprintf(out, "%s\n", cpu_feature_names[i]);
-    }
 }

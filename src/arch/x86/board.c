@@ -218,14 +218,3 @@ int board_dump_tables(struct machine *m, struct err *e)
     }
     return ret;
 }
-
-void board_cpu_help(FILE *out)
-{
-    for (size_t i = 0; i < feature_word_count; i++) {
-        for (unsigned bit = 0; bit < 32; bit++) {
-            if (feature_words[i].names[bit] != NULL) {
-                fprintf(out, "%s\n", feature_words[i].names[bit]);
-            }
-        }
-    }
-}
