@@ -2,7 +2,7 @@
 #
 # A C guest micro/NAME.c becomes $(BUILD)/guests/NAME: on x86-64 an ELF64 with a PVH
 # note, on arm64 an Image. On x86-64 micro/loader.c is built once more for every
-# other form a loader takes, and hello is a flat real-mode image.
+# other form a loader takes. hello is a flat image.
 
 OBJCOPY ?= $(CROSS)objcopy
 
@@ -26,8 +26,8 @@ GUESTS_BOTH := $(patsubst guest-images/micro/%.c,%,$(wildcard guest-images/micro
 GUESTS_ONLY := $(patsubst guest-images/micro/$(ARCH_DIR)/%.c,%,\
     $(wildcard guest-images/micro/$(ARCH_DIR)/*.c))
 GUESTS_C := $(GUESTS_BOTH) $(GUESTS_ONLY)
-ifeq ($(ARCH),x86_64)
 GUESTS_FLAT := hello
+ifeq ($(ARCH),x86_64)
 GUESTS_FORM := loader-elf64 loader-bzimage loader-multiboot loader-multiboot-flat
 endif
 GUESTS := $(addprefix $(GUESTS_DIR)/,$(GUESTS_C) $(GUESTS_FLAT) $(GUESTS_FORM))

@@ -7,8 +7,8 @@
 #include "edu.h"
 
 #define SIZE    0x4000000U
-#define SRC_GPA 0x2000000UL
-#define DST_GPA 0x6000000UL
+#define SRC_GPA (RAM_GPA + 0x2000000)
+#define DST_GPA (RAM_GPA + 0x6000000)
 #define MARK    0x12345678U
 
 static struct dma_engine dma;

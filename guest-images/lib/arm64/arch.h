@@ -61,11 +61,6 @@ static inline _Noreturn void cpu_stop(void)
     }
 }
 
-static inline uint32_t atomic_exchange32(volatile uint32_t *word, uint32_t value)
-{
-    return __atomic_exchange_n(word, value, __ATOMIC_SEQ_CST);
-}
-
 /* Returns the value before. */
 static inline uint32_t atomic_add32(volatile uint32_t *word, uint32_t value)
 {
@@ -76,16 +71,26 @@ struct spinlock {
     volatile uint32_t taken;
 };
 
+/* While another has it, sleep until it is written to: a hypervisor then lets others run. */
 static inline void spin_lock(struct spinlock *l)
 {
-    while (atomic_exchange32(&l->taken, 1) != 0) {
-        cpu_relax();
-    }
+    uint32_t taken, failed;
+    __asm__ volatile("1:\n\t"
+                     "sevl\n"
+                     "2:\n\t"
+                     "wfe\n\t"
+                     "ldaxr %w0, [%2]\n\t"
+                     "cbnz %w0, 2b\n\t"
+                     "stxr %w1, %w3, [%2]\n\t"
+                     "cbnz %w1, 1b"
+                     : "=&r"(taken), "=&r"(failed)
+                     : "r"(&l->taken), "r"(1)
+                     : "memory");
 }
 
 static inline void spin_unlock(struct spinlock *l)
 {
-    atomic_exchange32(&l->taken, 0);
+    __atomic_store_n(&l->taken, 0, __ATOMIC_RELEASE);
 }
 
 /* One byte to the console, waiting while it is busy. */

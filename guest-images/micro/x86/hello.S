@@ -36,6 +36,6 @@ stop:
     jmp stop
 
 message:
-    .asciz "Hello from real mode\n"
+    .asciz "Hello from a flat image\n"
 
     .section .note.GNU-stack, "", @progbits

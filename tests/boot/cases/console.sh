@@ -24,7 +24,7 @@ case_console_stdin_closed() {
     "$VMM" --kernel "$GUESTS/hello" --no-reboot >out 2>err <&-
     status=$?
     expect_status 0
-    expect_out 'Hello from real mode'
+    expect_out 'Hello from a flat image'
 }
 
 case_console_stdout_closed() {
@@ -56,7 +56,7 @@ case_console_null() {
 case_console_file() {
     guest hello --no-reboot --console file:log
     expect_status 0
-    expect_equal "$(cat log)" "Hello from real mode"
+    expect_equal "$(cat log)" "Hello from a flat image"
     [[ ! -s out ]] || fail "nothing was to come on standard output"
     refused 125 'No such file' --kernel "$GUESTS/hello" --console file:missing/log
 }
@@ -137,7 +137,7 @@ await_message() {
 talk_elsewhere() {
     await_message 'uart_tx .*0x0a$'
     cat <&9 >/dev/null & # or vmm would wait for a reader of its messages
-    run "$TALK" "$@" echo:10000
+    run "$TALK" "$@" echo:"$(amount 10000 500)"
     expect_status 0
     stop_background
     expect_status 130
@@ -167,13 +167,18 @@ case_interrupted() {
 
 # At full speed, and nothing is lost. Slow where a busy host emulates the guest's kernel mode.
 case_paste_1m() {
+    local bytes
+    bytes=$(amount 1048576 16384)
     limit=100
-    talk_to_guest limit:90 expect:ready raw sum:1048576 expect:ok -- \
-        echo --append 'sum bytes=1048576'
+    talk_to_guest limit:90 expect:ready raw "sum:$bytes" expect:ok -- \
+        echo --append "sum bytes=$bytes"
     expect_status 0
 }
 
 case_paste_and_echo() {
-    talk_to_guest expect:ready raw expect:$'\n' echo:16384 expect:ok -- echo --append bytes=16384
+    local bytes
+    bytes=$(amount 16384 1024)
+    talk_to_guest expect:ready raw expect:$'\n' "echo:$bytes" expect:ok -- \
+        echo --append "bytes=$bytes"
     expect_status 0
 }

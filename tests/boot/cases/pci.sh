@@ -22,7 +22,8 @@ case_pci_reset() {
 }
 
 case_pci_fuzz() {
-    passes pci_fuzz --device edu --device edu --device dma-engine,channels=15,msix=on
+    passes pci_fuzz --device edu --device edu --device dma-engine,channels=15,msix=on \
+        --append "steps=$(amount 10000 500)"
     # Thousands of refused accesses, a handful of lines.
     [[ $(wc -l <err) -lt 100 ]] || fail "guest errors are not rate-limited"
 }

@@ -3,6 +3,6 @@
 
 debug_exit=debug-exit
 tables='device tree'
-platform_slots=16
+platform_slots=15 # one is pvpanic's
 edu=edu,dma_mask=0x7fffffff # whose DMA reaches RAM
 edu_mask=mask=$((0x7fffffff))

@@ -313,7 +313,7 @@ case_trace_to_file() {
     guest hello --no-reboot --trace 'kvm_*,mem_*' --trace-file trace
     expect_status 0
     expect_no_err
-    expect_equal "$(cat out)" "Hello from real mode"
+    expect_equal "$(cat out)" "Hello from a flat image"
     grep -q 'kvm_exit' trace || fail "no kvm_exit in the trace"
     grep -q 'uart' trace && fail "an event that was not asked for"
     return 0

@@ -4,14 +4,14 @@
 case_hello() {
     guest hello --no-reboot
     expect_status 0
-    expect_equal "$(cat out)" "Hello from real mode"
+    expect_equal "$(cat out)" "Hello from a flat image"
     expect_no_err
 }
 
 case_hello_debug_exit() {
     guest hello --device "$debug_exit"
     expect_status 1
-    expect_equal "$(cat out)" "Hello from real mode"
+    expect_equal "$(cat out)" "Hello from a flat image"
 }
 
 case_ring3() {
