@@ -157,7 +157,7 @@ check-unit: $(if $(CROSS),cross-unit,$(BUILD)/tests/unit/unit)
 	$(Q)rm -f $(SAN_LOG).*
 	$(Q)$(SAN_ENV_$(SAN)) $(BUILD)/tests/unit/unit --jobs 2 --short-filename $(UNIT_ARGS)
 	@# Criterion does not look at how a test's process ends, and that is when leaks are found.
-	$(Q)! cat $(SAN_LOG).* 2>/dev/null
+	$(Q)! grep -s -A 40 'ERROR: ' $(SAN_LOG).*
 cross-unit:
 	$(error Unit tests run on this machine only, arm64's too: make check-unit)
 check-boot: all guests $(BUILD)/tests/boot/talk
