@@ -61,7 +61,7 @@ static uint64_t choose_place(const struct loader *l, const struct initrd_rule *r
 static int too_large(struct loader *l, const struct initrd_rule *rule, uint64_t size)
 {
     const uint64_t initrd_mib = (size >> 20) + 1;
-    const uint64_t kernel_mib = (rule->floor >> 20) + 1;
+    const uint64_t kernel_mib = ((rule->floor - l->req->ram_base) >> 20) + 1;
     int rc = err_set(l->e, ENOMEM,
                      "initrd %s%s: %" PRIu64 " MiB do not fit behind the kernel, which ends at "
                      "%" PRIu64 " MiB; --memory has %" PRIu64 " MiB",
