@@ -245,14 +245,14 @@ static void dma_halves(void)
 
 static void dma_errors(uint32_t base)
 {
-    static const struct {
+    const struct {
         const char *what;
         uint64_t src, dst;
         uint32_t size, flags, error;
     } cases[] = {
         {"a size above the limit is error 1", 0, 0, UINT32_MAX, 0, 1},
         {"a source that wraps is error 2", UINT64_MAX - 7, 0x1000, 16, 0, 2},
-        {"a destination that wraps is error 3", 0x1000, UINT64_MAX - 7, 16, 0, 3},
+        {"a destination that wraps is error 3", page_bus, UINT64_MAX - 7, 16, 0, 3},
         {"flags are error 5", 0x1000, 0x1000, 16, 1, 5},
         {"nothing to copy is no error", 0x1000, 0x1000, 0, 0, 0},
     };
