@@ -248,9 +248,13 @@ static const struct prop pl011_props[] = {
          "let KVM collect a polling console's bytes"),
 };
 
-/* As the 16550's (uart16550.c): whoever looks at FR or RIS between bytes notices nothing. */
+/*
+ * As the 16550's (uart16550.c): whoever looks at FR or RIS between bytes notices
+ * nothing. Linux writes IMSC twice for each write to a terminal, and CR around a
+ * message; so they wait as well, and all between them.
+ */
 static const struct posted_rule console_writes = {
-    .offset = UART_DR, .size = 4, .after = 80, .idle_ms = 1000};
+    .offset = UART_DR, .size = UART_RIS, .after = 80, .idle_ms = 1000};
 
 static int pl011_realize(struct device *d, struct err *e)
 {

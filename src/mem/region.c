@@ -233,17 +233,13 @@ static bool posted_equal(const struct posted_write *a, const struct posted_write
 
 static bool posted_valid(const struct region *r, const struct posted_write *p)
 {
-    switch (p->size) {
-    case 0:
+    const bool access = p->size <= 8 && (p->size & (p->size - 1)) == 0;
+
+    if (p->size == 0) {
         return p->kind == POSTED_EVENTFD && p->offset <= r->last;
-    case 1:
-    case 2:
-    case 4:
-    case 8:
-        return range_contains_len((struct range){0, r->last}, p->offset, p->size);
-    default:
-        return false;
     }
+    return (p->kind == POSTED_COALESCED || access) &&
+           range_contains_len((struct range){0, r->last}, p->offset, p->size);
 }
 
 /* Index of p in r's list, or posted_count. */

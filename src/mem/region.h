@@ -119,7 +119,7 @@ enum posted_kind {
 struct posted_write {
     enum posted_kind kind;
     uint64_t offset; /* inside the region */
-    unsigned size;   /* bytes the guest writes; 0: any (eventfd only) */
+    unsigned size;   /* eventfd: bytes the guest writes, 0 for any; coalesced: of the zone */
     bool match;      /* eventfd only: value must match */
     uint64_t value;
     int fd; /* eventfd only; borrowed */
