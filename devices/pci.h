@@ -48,7 +48,7 @@ struct pci_info {
 /*
  * The host bridge is a device of class "pci-host", made by the board: function 00:00.0 of the one
  * bus there is. Its properties are the places the board gives it: ecam (1 MiB of configuration
- * space), the windows io and io_size (ports; io_gpa: also in memory, for CPUs without), mem32 and
+ * space), the windows io and io_size (ports; with io_gpa in memory, port 0 there), mem32 and
  * mem32_size, mem64 and mem64_size (a size of 0: no such window), and intx_gsi: INTA of slot n
  * reaches GSI intx_gsi + n % 4.
  */

@@ -24,6 +24,7 @@
 #include <string.h>
 
 #define ECAM_SIZE (PCI_SLOTS << 15)
+#define PORTS     0x10000
 
 enum {
     WINDOW_IO,
@@ -49,7 +50,7 @@ struct pci_host {
     struct pci_function *functions[PCI_SLOTS];
     struct region windows[WINDOWS]; /* without a parent: there is no such window */
     struct region ecam_region;
-    struct region io_memory; /* the I/O window where a CPU without ports reaches it */
+    struct region ports; /* where io_gpa is set: what holds the I/O window */
     struct pin pins[PCI_PINS];
 };
 
@@ -279,34 +280,35 @@ struct region *pci_host_firmware_window(struct pci_host *h, enum pci_bar_kind ki
 
 static void remove_regions(struct pci_host *h)
 {
-    if (h->io_memory.topo != NULL) {
-        region_fini(&h->io_memory);
-    }
     for (unsigned i = 0; i < WINDOWS; i++) {
         if (h->windows[i].topo != NULL) {
             region_fini(&h->windows[i]);
         }
+    }
+    if (h->ports.topo != NULL) {
+        region_fini(&h->ports);
     }
     if (h->ecam_region.topo != NULL) {
         region_fini(&h->ecam_region);
     }
 }
 
-/* Ports that appear in memory: port n of the window at io_gpa + n. */
-static int add_io_memory(struct pci_host *h, struct err *e)
+/* The window in ports. A CPU without ports reaches it in memory: port n at io_gpa + n. */
+static int add_ports(struct pci_host *h, struct err *e)
 {
     const struct device_env *env = h->dev.env;
     int ret;
 
-    if (h->io_gpa == 0 || h->io_size == 0) {
-        return 0;
+    if (h->io_gpa == 0) {
+        return add_window(h, WINDOW_IO, env->io_root, h->io, h->io_size, e);
     }
-    region_init_alias(&h->io_memory, env->topo, "pci.io-memory", h->io_size, &h->windows[WINDOW_IO],
-                      0);
-    ret = region_add(env->mem_root, h->io_gpa, &h->io_memory, 0);
-    return ret < 0 ? err_set(e, -ret, "cannot map the ports to 0x%" PRIx64 ": %s", h->io_gpa,
-                             strerror(-ret))
-                   : 0;
+    region_init_container(&h->ports, env->topo, "pci.ports", PORTS);
+    ret = add_window(h, WINDOW_IO, &h->ports, h->io, h->io_size, e);
+    if (ret == 0) {
+        ret = region_add(env->mem_root, h->io_gpa, &h->ports, 0);
+        ret = ret < 0 ? err_set(e, -ret, "cannot map %s: %s", h->ports.name, strerror(-ret)) : 0;
+    }
+    return ret;
 }
 
 static int add_regions(struct pci_host *h, struct err *e)
@@ -319,10 +321,7 @@ static int add_regions(struct pci_host *h, struct err *e)
     if (ret < 0) {
         return err_set(e, -ret, "cannot map %s: %s", h->ecam_region.name, strerror(-ret));
     }
-    ret = add_window(h, WINDOW_IO, env->io_root, h->io, h->io_size, e);
-    if (ret == 0) {
-        ret = add_io_memory(h, e);
-    }
+    ret = add_ports(h, e);
     if (ret == 0) {
         ret = add_window(h, WINDOW_MEM32, env->mem_root, h->mem32, h->mem32_size, e);
     }
@@ -361,8 +360,7 @@ static const struct prop pci_host_props[] = {
     PROP(struct pci_host, ecam, PROP_U64, NULL, 0, 0, "gpa of the configuration space, 1 MiB"),
     PROP(struct pci_host, io, PROP_U32, NULL, 0, 0xffff, "window for I/O BARs: first port"),
     PROP(struct pci_host, io_size, PROP_U32, NULL, 0, 0x10000, "how many ports; 0: no window"),
-    PROP(struct pci_host, io_gpa, PROP_U64, NULL, 0, 0,
-         "gpa where these ports are too; 0: nowhere"),
+    PROP(struct pci_host, io_gpa, PROP_U64, NULL, 0, 0, "gpa of port 0 on a machine without ports"),
     PROP(struct pci_host, mem32, PROP_U64, NULL, 0, UINT32_MAX, "window below 4 GiB: gpa"),
     PROP(struct pci_host, mem32_size, PROP_SIZE, NULL, 0, UINT32_MAX, "its size; 0: no window"),
     PROP(struct pci_host, mem64, PROP_U64, NULL, 0, 0, "window above 4 GiB: gpa"),

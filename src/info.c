@@ -126,10 +126,14 @@ void machine_info(struct machine *m, const char *topic, FILE *out)
 {
     if (strcmp(topic, "mtree") == 0) {
         aspace_print_tree(m->mem, out);
-        aspace_print_tree(m->io, out);
+        if (m->env.io != NULL) {
+            aspace_print_tree(m->io, out);
+        }
     } else if (strcmp(topic, "flatview") == 0) {
         aspace_print_view(m->mem, out);
-        aspace_print_view(m->io, out);
+        if (m->env.io != NULL) {
+            aspace_print_view(m->io, out);
+        }
     } else if (strcmp(topic, "qtree") == 0) {
         print_qtree(m, out);
     } else {

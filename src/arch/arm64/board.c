@@ -87,6 +87,8 @@ int board_new(struct machine *m, struct err *e)
         return ret;
     }
     m->board = b;
+    m->env.io = NULL; /* there are no ports */
+    m->env.io_root = NULL;
     region_init_ram(&b->ram, m->topo, "virt.ram", m->ram.size, m->ram.host);
     ret = region_add(&m->mem_root, VIRT_RAM_GPA, &b->ram, 0);
     return ret < 0 ? err_set(e, -ret, "cannot map guest RAM: %s", strerror(-ret)) : 0;
