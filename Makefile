@@ -161,7 +161,7 @@ check-unit: $(if $(CROSS),cross-unit,$(BUILD)/tests/unit/unit)
 cross-unit:
 	$(error Unit tests run on this machine only, arm64's too: make check-unit)
 check-boot: all guests $(BUILD)/tests/boot/talk
-	$(Q)$(if $(CROSS),tools/lab --arch $(ARCH) --) env BUILD=$(BUILD) tests/boot/run $(BOOT_ARGS)
+	$(Q)$(if $(CROSS),tools/lab --arch $(ARCH) --memory 8192 --) env BUILD=$(BUILD) tests/boot/run $(BOOT_ARGS)
 check-lab: all guests
 	$(Q)tests/lab/run $(if $(CROSS),$(ARCH))
 
