@@ -1,6 +1,6 @@
 # What the documentation shows.
 
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 
 case_worked_device() {
     command -v patch >/dev/null || skip "there is no patch program (Debian: patch)"
