@@ -216,6 +216,8 @@ int guest_main(void)
         message_for_each_request();
         lost_messages();
         print("edu_irq: by MSI\n");
+    } else {
+        print("edu_irq: no messages\n");
     }
     print("edu_irq: ok\n");
     return 0;

@@ -93,7 +93,7 @@ case_edu_platform() {
 
 case_edu_irq() {
     passes edu_irq --device edu
-    expect_out 'by line$' 'by MSI$'
+    expect_out 'by line$' "$(by_message MSI)"
 }
 
 case_edu_irq_platform() {
@@ -156,9 +156,9 @@ case_dma_engine_platform() {
 
 case_dma_engine_irq() {
     passes dma_engine_irq --device dma-engine,channels=2
-    expect_out 'by line$' 'by MSI$'
+    expect_out 'by line$' "$(by_message MSI)"
     passes dma_engine_irq --device dma-engine,channels=2,msix=on
-    expect_out 'by line$' 'by MSI-X$'
+    expect_out 'by line$' "$(by_message MSI-X)"
 }
 
 case_dma_engine_irq_platform() {

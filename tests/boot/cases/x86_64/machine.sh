@@ -6,3 +6,8 @@ tables=ACPI
 platform_slots=8
 edu=edu # whose DMA reaches RAM
 edu_mask=
+
+# What a guest says that may have used MSI or MSI-X: by_message KIND
+by_message() {
+    echo "by $1$"
+}
