@@ -30,6 +30,7 @@ static struct virt_inventory full(void)
         .cpus = 2,
         .gic = 3,
         .its = true,
+        .pmu = true,
         .virtio_count = 2,
         .platform = {{"pvpanic", "qemu,pvpanic-mmio", 1}, {"edu", "vmm,edu", 0x100000}},
         .platform_count = 2,
@@ -130,7 +131,7 @@ Test(arm64_fdt, root_and_memory)
     {
         children++;
     }
-    cr_expect_eq(children, 14, "all of them are looked at in these tests");
+    cr_expect_eq(children, 15, "all of them are looked at in these tests");
     expect("/memory@40000000", "/memory@40000000\n"
                                "  device_type \"memory\"\n"
                                "  reg 0 40000000 1 80000000\n");
@@ -167,6 +168,9 @@ Test(arm64_fdt, processors)
                      "  compatible \"arm,armv8-timer\" \"arm,armv7-timer\"\n"
                      "  always-on\n"
                      "  interrupts 1 d 4 1 e 4 1 b 4 1 a 4\n");
+    expect("/pmu", "/pmu\n"
+                   "  compatible \"arm,armv8-pmuv3\"\n"
+                   "  interrupts 1 7 4\n");
 }
 
 Test(arm64_fdt, affinity_is_kvms)
@@ -230,6 +234,12 @@ Test(arm64_fdt, gicv2)
                      "  compatible \"arm,armv8-timer\" \"arm,armv7-timer\"\n"
                      "  always-on\n"
                      "  interrupts 1 d 304 1 e 304 1 b 304 1 a 304\n");
+    expect("/pmu", "/pmu\n"
+                   "  compatible \"arm,armv8-pmuv3\"\n"
+                   "  interrupts 1 7 304\n");
+    has.pmu = false;
+    make(&has);
+    cr_expect(!has_node("/pmu"));
 }
 
 Test(arm64_fdt, built_in_devices)

@@ -8,6 +8,7 @@
 
 #include "devices/pci.h"
 #include "src/arch/arm64/fdt.h"
+#include "src/arch/arm64/regs.h"
 #include "src/arch/plug.h"
 #include "src/arch/tree.h"
 #include "src/boot/cmdline.h"
@@ -234,6 +235,7 @@ static int make_tree(struct machine *m, const struct boot_entry *entry, void **b
         ret = tree_read(m->config->dtb, blob, e);
     } else {
         has->gic = kvm != NULL ? kvm->irqchip_version : m->config->gic == 2 ? 2 : 3;
+        has->pmu = kvm == NULL || cpu_has_pmu(&m->vm->kvm, m->config->cpu);
         has->its = has->gic == 3 && (kvm == NULL || kvm->its_fd >= 0);
         ret = virt_fdt_make(has, blob, e);
     }

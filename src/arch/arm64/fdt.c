@@ -55,11 +55,18 @@ static void add_cpus(struct tree *t, const struct virt_inventory *has)
     tree_end(t);
 }
 
-static void add_timer(struct tree *t, const struct virt_inventory *has)
+/* Devices that each CPU has its own of. */
+static void add_private(struct tree *t, const struct virt_inventory *has)
 {
     /* A GICv2 wants to know which CPUs a private interrupt is for. */
     const uint32_t how = LEVEL | (has->gic == 2 ? ((1U << has->cpus) - 1) << 8 : 0);
 
+    if (has->pmu) {
+        tree_begin(t, "pmu");
+        tree_string(t, "compatible", "arm,armv8-pmuv3");
+        TREE_CELLS(t, "interrupts", PPI, VIRT_PPI_PMU, how);
+        tree_end(t);
+    }
     tree_begin(t, "timer");
     TREE_STRINGS(t, "compatible", "arm,armv8-timer\0arm,armv7-timer");
     tree_flag(t, "always-on");
@@ -250,7 +257,7 @@ static void add_all(struct tree *t, const struct virt_inventory *has)
     TREE_CELLS(t, "reg", TREE_WIDE(VIRT_RAM_GPA), TREE_WIDE(has->ram_size));
     tree_end(t);
     add_cpus(t, has);
-    add_timer(t, has);
+    add_private(t, has);
     add_gic(t, has);
     add_built_in(t);
     add_plugged(t, has);

@@ -26,6 +26,7 @@ struct virt_inventory {
     uint64_t ram_size;
     unsigned cpus;
     unsigned gic;          /* version: 2 or 3 */
+    bool pmu;              /* performance counters */
     bool its;              /* GICv3 with message interrupts */
     unsigned virtio_count; /* slots 0 .. virtio_count - 1 have a device */
     struct virt_platform platform[VIRT_PLATFORM_SLOTS];

@@ -20,6 +20,9 @@
 /* 0 or -errno. */
 int vcpu_get_reg(struct kvm *kvm, int fd, uint64_t id, uint64_t *value);
 
+/* Does --cpu spec give guests performance counters on this host? */
+bool cpu_has_pmu(struct kvm *kvm, const char *spec);
+
 /* A vCPU's own part of the GIC (redistributor, CPU interface) back to power-on. 0 or -errno. */
 int gic_reset_cpu(struct kvm *kvm, unsigned index, uint64_t mpidr);
 

@@ -85,6 +85,17 @@ int cpu_model_new(struct cpu_model **out, struct kvm *kvm, const char *spec, uns
     return 0;
 }
 
+bool cpu_has_pmu(struct kvm *kvm, const char *spec)
+{
+    struct cpu_model *m;
+    if (cpu_model_new(&m, kvm, spec, 1, NULL) < 0) {
+        return false;
+    }
+    const bool has = (m->features & 1U << KVM_ARM_VCPU_PMU_V3) != 0;
+    cpu_model_free(m);
+    return has;
+}
+
 void cpu_model_free(struct cpu_model *m)
 {
     free(m);
