@@ -4,7 +4,7 @@ _vmm()
     local cur prev options
     _init_completion -s 2>/dev/null || { cur=${COMP_WORDS[COMP_CWORD]}; prev=${COMP_WORDS[COMP_CWORD-1]}; }
     case $prev in
-        --kernel | --initrd | --disk | --trace-file | --dump-acpi)
+        --kernel | --initrd | --disk | --trace-file | --dump-acpi | --dump-fdt | --dtb)
             compopt -o filenames 2>/dev/null
             COMPREPLY=($(compgen -f -- "$cur"))
             return ;;
@@ -12,7 +12,7 @@ _vmm()
             COMPREPLY=($(compgen -W "mtree flatview qtree irq mtree,at=end flatview,at=end qtree,at=end irq,at=end" -- "$cur"))
             return ;;
         --console) COMPREPLY=($(compgen -W "stdio null pty file: unix:" -- "$cur")); return ;;
-        --machine) COMPREPLY=($(compgen -W "pc pc,acpi=off pc,pci=off help" -- "$cur")); return ;;
+        --machine) COMPREPLY=($(compgen -W "help $(vmm --machine help 2>/dev/null | sed -n 's/^\([a-z]*\) .*/\1/p')" -- "$cur")); return ;;
         --cpu) COMPREPLY=($(compgen -W "host help" -- "$cur")); return ;;
         --device)
             COMPREPLY=($(compgen -W "help $(vmm --device help 2>/dev/null | cut -d' ' -f1)" -- "$cur"))

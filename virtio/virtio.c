@@ -52,7 +52,7 @@ static const struct step {
     void (*entered)(struct virtio_device *v); /* with the bit set */
 } steps[] = {
     {VIRTIO_ACKNOWLEDGE, 0, "ACKNOWLEDGE", NULL, NULL},
-    {VIRTIO_DRIVER, VIRTIO_ACKNOWLEDGE, "DRIVER", NULL, NULL},
+    {VIRTIO_DRIVER, 0, "DRIVER", NULL, NULL}, /* U-Boot leaves ACKNOWLEDGE out */
     {VIRTIO_FEATURES_OK, VIRTIO_DRIVER, "FEATURES_OK", features_allowed, features_entered},
     {VIRTIO_DRIVER_OK, VIRTIO_FEATURES_OK, "DRIVER_OK", NULL, driver_is_up},
     {VIRTIO_FAILED, 0, "FAILED", NULL, NULL},
