@@ -3,6 +3,7 @@
  * nothing a guest writes may harm vmm. Left out is only what ends the run by
  * design. Afterwards console and disk still work. Wants a disk.
  */
+#include "poke.h"
 #include "virtio_blk.h"
 #include "x86.h"
 
@@ -35,13 +36,6 @@ static const struct span ending_ports[] = {
 static struct virtq queue;
 static struct blk disk;
 
-static uint32_t arbitrary(void)
-{
-    static uint32_t state = 12345;
-    state = state * 1664525 + 1013904223;
-    return state >> 4 ^ state << 20;
-}
-
 static bool ends_the_run(unsigned port)
 {
     for (size_t i = 0; i < ARRAY_SIZE(ending_ports); i++) {
@@ -60,20 +54,6 @@ static void poke_port(uint16_t port)
     port_out8(port, (uint8_t)arbitrary());
     port_out16(port, (uint16_t)arbitrary());
     port_out32(port, arbitrary());
-}
-
-static void poke_memory(uintptr_t gpa, size_t size)
-{
-    for (const uintptr_t end = gpa + size; gpa < end; gpa++) {
-        mmio_read8(gpa);
-        mmio_read16(gpa);
-        mmio_read32(gpa);
-        mmio_read64(gpa);
-        mmio_write8(gpa, (uint8_t)arbitrary());
-        mmio_write16(gpa, (uint16_t)arbitrary());
-        mmio_write32(gpa, arbitrary());
-        mmio_write64(gpa, (uint64_t)arbitrary() << 32 | arbitrary());
-    }
 }
 
 static uint64_t poke_all(uint64_t virtio_base)

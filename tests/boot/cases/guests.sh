@@ -12,6 +12,13 @@ case_mmio() {
     passes mmio --disk disk
 }
 
+case_registers() {
+    make_disk disk 16
+    passes registers --disk disk
+    # Thousands of refused accesses, a handful of lines.
+    [[ $(wc -l <err) -lt 100 ]] || fail "guest errors are not rate-limited"
+}
+
 # --- loaders ---------------------------------------------------------------------------
 
 byte_sum() {

@@ -25,13 +25,6 @@ case_string_io() {
     expect_equal "$(grep -c '^string_io: by rep outsb$' out)" 2
 }
 
-case_registers() {
-    make_disk disk 16
-    passes registers --disk disk
-    # Thousands of refused accesses, a handful of lines.
-    [[ $(wc -l <err) -lt 100 ]] || fail "guest errors are not rate-limited"
-}
-
 case_pit() {
     passes pit
 }
