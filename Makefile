@@ -90,7 +90,7 @@ LIB_SRC := $(filter-out src/main.c $(BOOT_OTHER),$(wildcard src/*.c src/base/*.c
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 MAIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/main.c))
 # arm64 code without KVM is tested on every host.
-UNIT_ARM64 := $(filter-out $(LIB_SRC),$(wildcard src/arch/arm64/fdt.c $(BOOT_arm64)))
+UNIT_ARM64 := $(filter-out $(LIB_SRC),$(wildcard src/arch/arm64/fdt.c src/arch/arm64/walk.c $(BOOT_arm64)))
 UNIT_SRC := $(wildcard tests/unit/*.c) $(UNIT_ARM64)
 UNIT_OBJ := $(UNIT_SRC:%.c=$(BUILD)/%.o)
 BENCH_SRC := $(wildcard tests/bench/*.c)

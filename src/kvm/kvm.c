@@ -56,6 +56,24 @@ void kvm_init(struct kvm *kvm)
     };
 }
 
+int kvm_get_reg(struct kvm *kvm, int fd, uint64_t id, uint64_t *value)
+{
+    struct kvm_one_reg reg = {.id = id, .addr = (uintptr_t)value};
+    return kvm_ioctl(kvm, fd, KVM_GET_ONE_REG, &reg);
+}
+
+int kvm_set_reg(struct kvm *kvm, int fd, uint64_t id, uint64_t value)
+{
+    struct kvm_one_reg reg = {.id = id, .addr = (uintptr_t)&value};
+    return kvm_ioctl(kvm, fd, KVM_SET_ONE_REG, &reg);
+}
+
+int kvm_set_attr(struct kvm *kvm, int fd, uint32_t group, uint64_t attr, void *value)
+{
+    struct kvm_device_attr a = {.group = group, .attr = attr, .addr = (uintptr_t)value};
+    return kvm_ioctl(kvm, fd, KVM_SET_DEVICE_ATTR, &a);
+}
+
 int kvm_check_cap(struct kvm *kvm, int number)
 {
     int value = kvm_ioctl_num(kvm, kvm->dev_fd, KVM_CHECK_EXTENSION, (unsigned long)number);

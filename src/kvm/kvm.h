@@ -82,6 +82,13 @@ static inline int kvm_ioctl_num(struct kvm *kvm, int fd, unsigned long request, 
     return kvm->ioctl(kvm, fd, request, (void *)(uintptr_t)arg);
 }
 
+/* KVM_GET_ONE_REG and KVM_SET_ONE_REG for a register of 64 bits; fd: of a vCPU. 0 or -errno. */
+int kvm_get_reg(struct kvm *kvm, int fd, uint64_t id, uint64_t *value);
+int kvm_set_reg(struct kvm *kvm, int fd, uint64_t id, uint64_t value);
+
+/* KVM_SET_DEVICE_ATTR; fd: of a device or vCPU. value: as the attribute wants it. 0 or -errno. */
+int kvm_set_attr(struct kvm *kvm, int fd, uint32_t group, uint64_t attr, void *value);
+
 /* KVM_CHECK_EXTENSION: 0 when absent, else the capability's value. */
 int kvm_check_cap(struct kvm *kvm, int number);
 

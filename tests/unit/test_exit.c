@@ -247,10 +247,12 @@ Test(exit, ends_say_why)
     crashes_with(KVM_EXIT_INTERNAL_ERROR, "emulate");
     run->internal.suberror = 4711;
     crashes_with(KVM_EXIT_INTERNAL_ERROR, "4711: unknown");
+    run->arm_nisv.fault_ipa = 0x9000018;
+    crashes_with(KVM_EXIT_ARM_NISV, "0x9000018");
     crashes_with(KVM_EXIT_DEBUG, "(debug)");
     crashes_with(KVM_EXIT_EPR, "23 (unknown)");
     crashes_with(100000, "100000 (unknown)");
-    cr_assert_eq(crashes, 7);
+    cr_assert_eq(crashes, 8);
 }
 
 Test(exit, only_the_first_crash_is_told)

@@ -71,9 +71,16 @@ static int choose_width(struct machine *m, struct virt_inventory *has, struct er
 
 int board_new(struct machine *m, struct err *e)
 {
-    struct board *b = calloc(1, sizeof(*b));
+    struct board *b;
     int ret;
 
+    if (m->config->gic == 2 && m->config->cpus > VIRT_GICV2_CPUS_MAX) {
+        err_set(e, EINVAL, "%u CPUs: a GICv2 serves %d at most", m->config->cpus,
+                VIRT_GICV2_CPUS_MAX);
+        err_status(e, EXIT_USAGE);
+        return -EINVAL;
+    }
+    b = calloc(1, sizeof(*b));
     if (b == NULL) {
         return err_set(e, ENOMEM, "cannot set up the machine: out of memory");
     }

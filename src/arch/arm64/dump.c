@@ -18,42 +18,25 @@
 
 #define CODE_SIZE 16 /* four instructions */
 
-enum {
-    PC,
-    PSTATE,
-    SP_EL0,
-    SP_EL1,
-    ELR,
-    SPSR,
-    ESR,
-    FAR,
-    VBAR,
-    SCTLR,
-    TCR,
-    TTBR0,
-    TTBR1,
-    MPIDR,
-    NAMED,
-};
-
+/* Those that say where the code is come first. */
+enum { PC, SCTLR, TCR, TTBR0, TTBR1, NAMED = 13 };
 static const struct {
     const char *name;
     uint64_t id;
 } named[NAMED] = {
     [PC] = {"pc", CORE_REG(regs.pc)},
-    [PSTATE] = {"pstate", CORE_REG(regs.pstate)},
-    [SP_EL0] = {"sp_el0", CORE_REG(regs.sp)},
-    [SP_EL1] = {"sp_el1", CORE_REG(sp_el1)},
-    [ELR] = {"elr_el1", CORE_REG(elr_el1)},
-    [SPSR] = {"spsr_el1", CORE_REG(spsr[0])},
-    [ESR] = {"esr_el1", ARM64_SYS_REG(3, 0, 5, 2, 0)},
-    [FAR] = {"far_el1", ARM64_SYS_REG(3, 0, 6, 0, 0)},
-    [VBAR] = {"vbar_el1", ARM64_SYS_REG(3, 0, 12, 0, 0)},
     [SCTLR] = {"sctlr_el1", ARM64_SYS_REG(3, 0, 1, 0, 0)},
     [TCR] = {"tcr_el1", ARM64_SYS_REG(3, 0, 2, 0, 2)},
     [TTBR0] = {"ttbr0_el1", ARM64_SYS_REG(3, 0, 2, 0, 0)},
     [TTBR1] = {"ttbr1_el1", ARM64_SYS_REG(3, 0, 2, 0, 1)},
-    [MPIDR] = {"mpidr_el1", MPIDR_EL1},
+    {"pstate", CORE_REG(regs.pstate)},
+    {"sp_el0", CORE_REG(regs.sp)},
+    {"sp_el1", CORE_REG(sp_el1)},
+    {"elr_el1", CORE_REG(elr_el1)},
+    {"spsr_el1", CORE_REG(spsr[0])},
+    {"esr_el1", ARM64_SYS_REG(3, 0, 5, 2, 0)},
+    {"far_el1", ARM64_SYS_REG(3, 0, 6, 0, 0)},
+    {"vbar_el1", ARM64_SYS_REG(3, 0, 12, 0, 0)},
 };
 
 struct cpu_dump {
@@ -78,10 +61,10 @@ static bool take_registers(struct cpu_dump *d, struct kvm *kvm, int fd)
 {
     bool ok = true;
     for (unsigned i = 0; i < 31 && ok; i++) {
-        ok = vcpu_get_reg(kvm, fd, CORE_REG(regs.regs[0]) + 2 * i, &d->x[i]) == 0;
+        ok = kvm_get_reg(kvm, fd, CORE_REG(regs.regs[0]) + 2 * i, &d->x[i]) == 0;
     }
     for (unsigned i = 0; i < NAMED && ok; i++) {
-        ok = vcpu_get_reg(kvm, fd, named[i].id, &d->named[i]) == 0;
+        ok = kvm_get_reg(kvm, fd, named[i].id, &d->named[i]) == 0;
     }
     return ok;
 }

@@ -20,103 +20,100 @@ static_assert(ARCH_IRQ_PINS == VIRT_SPIS, "a GSI is an SPI");
 
 #define FIRST_SPI 32 /* its INTID */
 
-static int set_attr(struct kvm *kvm, int fd, uint32_t group, uint64_t attr, void *value)
-{
-    struct kvm_device_attr a = {.group = group, .attr = attr, .addr = (uintptr_t)value};
-    return kvm_ioctl(kvm, fd, KVM_SET_DEVICE_ATTR, &a);
-}
-
 /* --- creation --------------------------------------------------------- */
 
+struct gic_model {
+    uint32_t type;
+    uint32_t which[2]; /* KVM's names of its two parts */
+    uint64_t gpa[2];   /* where they are */
+};
+
+static const struct gic_model v2 = {
+    KVM_DEV_TYPE_ARM_VGIC_V2,
+    {KVM_VGIC_V2_ADDR_TYPE_DIST, KVM_VGIC_V2_ADDR_TYPE_CPU},
+    {VIRT_GICD_GPA, VIRT_GICC_GPA},
+};
+static const struct gic_model v3 = {
+    KVM_DEV_TYPE_ARM_VGIC_V3,
+    {KVM_VGIC_V3_ADDR_TYPE_DIST, KVM_VGIC_V3_ADDR_TYPE_REDIST},
+    {VIRT_GICD_GPA, VIRT_GICR_GPA},
+};
+
+/* -ENODEV: KVM has no such device. */
 static int create_device(struct kvm *kvm, uint32_t type, int *fd)
 {
     struct kvm_create_device d = {.type = type};
     int r = kvm_ioctl(kvm, kvm->vm_fd, KVM_CREATE_DEVICE, &d);
-    if (r == 0) {
-        *fd = (int)d.fd;
-    }
+    *fd = r == 0 ? (int)d.fd : -1;
     return r;
 }
 
-static int set_address(struct kvm *kvm, int fd, uint64_t which, uint64_t gpa)
+static int create_gic(struct kvm *kvm, unsigned version)
 {
-    return set_attr(kvm, fd, KVM_DEV_ARM_VGIC_GRP_ADDR, which, &gpa);
+    const struct gic_model *model = version == 2 ? &v2 : &v3;
+    uint32_t intids = FIRST_SPI + VIRT_SPIS;
+    int r = create_device(kvm, model->type, &kvm->irqchip_fd);
+    for (unsigned i = 0; i < 2 && r == 0; i++) {
+        uint64_t gpa = model->gpa[i];
+        r = kvm_set_attr(kvm, kvm->irqchip_fd, KVM_DEV_ARM_VGIC_GRP_ADDR, model->which[i], &gpa);
+    }
+    kvm->irqchip_version = version;
+    return r < 0 ? r : kvm_set_attr(kvm, kvm->irqchip_fd, KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, &intids);
 }
 
 /* A host may have the GICv3 and no ITS; then there are no messages. */
 static int create_its(struct kvm *kvm)
 {
+    uint64_t gpa = VIRT_ITS_GPA;
     int r = create_device(kvm, KVM_DEV_TYPE_ARM_VGIC_ITS, &kvm->its_fd);
-    if (r == -ENODEV) {
-        return 0;
+    if (r == 0) {
+        r = kvm_set_attr(kvm, kvm->its_fd, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_ITS_ADDR_TYPE, &gpa);
     }
-    return r < 0 ? r : set_address(kvm, kvm->its_fd, KVM_VGIC_ITS_ADDR_TYPE, VIRT_ITS_GPA);
+    return r == -ENODEV ? 0 : r;
 }
 
-static int create_v3(struct kvm *kvm)
-{
-    int r = create_device(kvm, KVM_DEV_TYPE_ARM_VGIC_V3, &kvm->irqchip_fd);
-    if (r == 0) {
-        r = set_address(kvm, kvm->irqchip_fd, KVM_VGIC_V3_ADDR_TYPE_DIST, VIRT_GICD_GPA);
-    }
-    if (r == 0) {
-        r = set_address(kvm, kvm->irqchip_fd, KVM_VGIC_V3_ADDR_TYPE_REDIST, VIRT_GICR_GPA);
-    }
-    kvm->irqchip_version = 3;
-    return r == 0 ? create_its(kvm) : r;
-}
-
-static int create_v2(struct kvm *kvm)
-{
-    int r = create_device(kvm, KVM_DEV_TYPE_ARM_VGIC_V2, &kvm->irqchip_fd);
-    if (r == 0) {
-        r = set_address(kvm, kvm->irqchip_fd, KVM_VGIC_V2_ADDR_TYPE_DIST, VIRT_GICD_GPA);
-    }
-    if (r == 0) {
-        r = set_address(kvm, kvm->irqchip_fd, KVM_VGIC_V2_ADDR_TYPE_CPU, VIRT_GICC_GPA);
-    }
-    kvm->irqchip_version = 2;
-    return r;
-}
-
-static int refused(int r, unsigned wanted, struct err *e)
+/* wanted 0: any. */
+static int refused(const struct kvm *kvm, int r, unsigned wanted, struct err *e)
 {
     if (r != -ENODEV) {
-        return err_set(e, -r, "KVM cannot create a GICv%u: %s", wanted, strerror(-r));
+        return err_set(e, -r, "KVM refused the GICv%u: %s", kvm->irqchip_version, strerror(-r));
+    }
+    err_set(e, ENODEV, "this host's KVM has no GICv%s for guests",
+            wanted == 0   ? "3 and no GICv2"
+            : wanted == 2 ? "2"
+                          : "3");
+    if (wanted != 0) {
+        err_hint(e, "--machine virt without gic= takes what there is");
     }
     err_status(e, EXIT_NO_KVM);
-    if (wanted == 0) {
-        return err_set(e, ENODEV, "this host's KVM has neither a GICv3 nor a GICv2 for guests");
-    }
-    err_set(e, ENODEV, "this host's KVM has no GICv%u for guests", wanted);
-    err_hint(e, "--machine virt without gic= takes what there is");
     return -ENODEV;
 }
 
 int arch_irqchip_create(struct kvm *kvm, struct err *e)
 {
     const unsigned wanted = kvm->irqchip_version;
-    int r = wanted == 2 ? create_v2(kvm) : create_v3(kvm);
+    int r = create_gic(kvm, wanted != 0 ? wanted : 3);
     if (r == -ENODEV && wanted == 0) {
-        r = create_v2(kvm);
+        r = create_gic(kvm, 2);
     }
-    if (r == 0) {
-        uint32_t intids = FIRST_SPI + VIRT_SPIS;
-        r = set_attr(kvm, kvm->irqchip_fd, KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, &intids);
+    if (r == 0 && kvm->irqchip_version == 3) {
+        r = create_its(kvm);
     }
-    return r < 0 ? refused(r, r == -ENODEV ? wanted : kvm->irqchip_version, e) : 0;
+    return r < 0 ? refused(kvm, r, wanted, e) : 0;
+}
+
+static int control(struct kvm *kvm, int fd, uint64_t command)
+{
+    return kvm_set_attr(kvm, fd, KVM_DEV_ARM_VGIC_GRP_CTRL, command, NULL);
 }
 
 int arch_irqchip_init(struct kvm *kvm, struct err *e)
 {
-    int r =
-        set_attr(kvm, kvm->irqchip_fd, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
+    int r = control(kvm, kvm->irqchip_fd, KVM_DEV_ARM_VGIC_CTRL_INIT);
     if (r == 0 && kvm->its_fd >= 0) {
-        r = set_attr(kvm, kvm->its_fd, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
+        r = control(kvm, kvm->its_fd, KVM_DEV_ARM_VGIC_CTRL_INIT);
     }
-    return r < 0 ? err_set(e, -r, "KVM cannot set the GICv%u up: %s", kvm->irqchip_version,
-                           strerror(-r))
-                 : 0;
+    return r < 0 ? refused(kvm, r, 0, e) : 0;
 }
 
 /* --- lines and messages ----------------------------------------------- */
@@ -199,7 +196,8 @@ static int write_runs(struct kvm *kvm, uint32_t group, uint64_t cpu, const struc
     for (size_t i = 0; i < count; i++) {
         for (uint32_t n = 0; n < runs[i].count && r == 0; n++) {
             uint32_t value = runs[i].value;
-            r = set_attr(kvm, kvm->irqchip_fd, group, cpu << 32 | (runs[i].offset + 4 * n), &value);
+            r = kvm_set_attr(kvm, kvm->irqchip_fd, group, cpu << 32 | (runs[i].offset + 4 * n),
+                             &value);
         }
     }
     return r;
@@ -216,7 +214,7 @@ int arch_irqchip_reset(struct kvm *kvm, struct err *e)
         r = kvm_ioctl(kvm, kvm->vm_fd, KVM_IRQ_LINE, &line);
     }
     if (r == 0 && kvm->its_fd >= 0) {
-        r = set_attr(kvm, kvm->its_fd, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_ITS_CTRL_RESET, NULL);
+        r = control(kvm, kvm->its_fd, KVM_DEV_ARM_ITS_CTRL_RESET);
     }
     if (r == 0) {
         r = WRITE_RUNS(kvm, DIST_REGS, 0, distributor);
@@ -224,26 +222,19 @@ int arch_irqchip_reset(struct kvm *kvm, struct err *e)
     return r < 0 ? err_set(e, -r, "cannot reset KVM's interrupt controllers: %s", strerror(-r)) : 0;
 }
 
-static int reset_cpu_v2(struct kvm *kvm, unsigned index)
+int gic_reset_cpu(struct kvm *kvm, unsigned index, uint64_t mpidr)
 {
-    int r = WRITE_RUNS(kvm, DIST_REGS, index, banked_v2);
-    return r < 0 ? r : WRITE_RUNS(kvm, CPU_REGS, index, cpu_interface_v2);
-}
-
-static int reset_cpu_v3(struct kvm *kvm, uint64_t mpidr)
-{
+    if (kvm->irqchip_version == 2) {
+        int r = WRITE_RUNS(kvm, DIST_REGS, index, banked_v2);
+        return r < 0 ? r : WRITE_RUNS(kvm, CPU_REGS, index, cpu_interface_v2);
+    }
     const uint64_t cpu = (mpidr & 0xffffff) | (mpidr >> 8 & 0xff000000); /* Aff2..0, Aff3 */
     int r = WRITE_RUNS(kvm, REDIST_REGS, cpu, redistributor);
     for (size_t i = 0; i < sizeof(cpu_interface_v3) / sizeof(cpu_interface_v3[0]) && r == 0; i++) {
-        uint64_t value = 0;
         const uint64_t reg = cpu_interface_v3[i] & KVM_DEV_ARM_VGIC_SYSREG_INSTR_MASK;
-        r = set_attr(kvm, kvm->irqchip_fd, KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS, cpu << 32 | reg,
-                     &value);
+        uint64_t value = 0;
+        r = kvm_set_attr(kvm, kvm->irqchip_fd, KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS, cpu << 32 | reg,
+                         &value);
     }
     return r;
-}
-
-int gic_reset_cpu(struct kvm *kvm, unsigned index, uint64_t mpidr)
-{
-    return kvm->irqchip_version == 2 ? reset_cpu_v2(kvm, index) : reset_cpu_v3(kvm, mpidr);
 }

@@ -23,15 +23,11 @@ __asm__(".pushsection .rodata\n"
         ".balign 8\n"
         "probe_speed_code:\n"
         "  mov x1, #0x20000\n"
-        "  mov w0, #1\n"
-        "  strb w0, [x1]\n"
+        "  mov w0, #1; strb w0, [x1]\n"
         "  mov w2, #50000\n"
-        "1: subs w2, w2, #1\n"
-        "  b.ne 1b\n"
-        "  mov w0, #2\n"
-        "  strb w0, [x1]\n"
-        "2: wfi\n"
-        "  b 2b\n"
+        "1: subs w2, w2, #1; b.ne 1b\n"
+        "  mov w0, #2; strb w0, [x1]\n"
+        "2: wfi; b 2b\n"
         "probe_speed_end:\n"
         ".balign 8\n"
         "probe_speed_size: .quad probe_speed_end - probe_speed_code\n"
@@ -41,37 +37,20 @@ __asm__(".pushsection .rodata\n"
         ".balign 8\n"
         "probe_linux_code:\n"
         "  mov x1, #0x20000\n"
-        "  mrs x0, CurrentEL\n"
-        "  lsr x0, x0, #2\n" /* 1 at EL1 */
+        "  mrs x0, CurrentEL; lsr x0, x0, #2\n" /* 1 at EL1 */
         "  strb w0, [x1]\n"
-        "  mov x0, #0xff\n" /* attribute 0: normal memory, write-back */
-        "  msr mair_el1, x0\n"
-        "  mov x0, #25\n"             /* T0SZ: 39 bits */
-        "  movk x0, #0x80, lsl #16\n" /* EPD1: nothing in the upper half */
-        "  msr tcr_el1, x0\n"
-        "  mov x0, #0x9000\n"
-        "  msr ttbr0_el1, x0\n"
-        "  isb\n"
-        "  mrs x0, sctlr_el1\n"
-        "  orr x0, x0, #1\n" /* M */
-        "  msr sctlr_el1, x0\n"
-        "  isb\n"
-        "  mov w0, #2\n"
-        "  strb w0, [x1]\n"
-        "  mov x0, #0x5000\n"
-        "  msr vbar_el1, x0\n"
-        "  isb\n"
+        "  mov x0, #0xff; msr mair_el1, x0\n" /* attribute 0: normal memory, write-back */
+        "  mov x0, #25; movk x0, #0x80, lsl #16; msr tcr_el1, x0\n" /* 39 bits, no upper half */
+        "  mov x0, #0x9000; msr ttbr0_el1, x0; isb\n"
+        "  mrs x0, sctlr_el1; orr x0, x0, #1; msr sctlr_el1, x0; isb\n"
+        "  mov w0, #2; strb w0, [x1]\n"
+        "  mov x0, #0x5000; msr vbar_el1, x0; isb\n"
         "  svc #0\n"
-        "  mov w0, #3\n"
-        "  strb w0, [x1]\n"
-        "  mov w0, #0x84000000\n" /* PSCI_VERSION */
-        "  hvc #0\n"
-        "  tbnz w0, #31, 1f\n" /* an error */
-        "  mov x1, #0x20000\n"
-        "  mov w0, #4\n"
-        "  strb w0, [x1]\n"
-        "1: wfi\n"
-        "  b 1b\n"
+        "  mov w0, #3; strb w0, [x1]\n"
+        "  mov w0, #0x84000000; hvc #0\n" /* PSCI_VERSION */
+        "  tbnz w0, #31, 1f\n"            /* an error */
+        "  mov x1, #0x20000; mov w0, #4; strb w0, [x1]\n"
+        "1: wfi; b 1b\n"
         "probe_linux_end:\n"
         ".balign 8\n"
         "probe_linux_size: .quad probe_linux_end - probe_linux_code\n"
@@ -111,23 +90,16 @@ const struct probe_guest arch_probe_linux = {
     .steps = linux_steps,
 };
 
-/* There is no register that tells; firmware's tables of a virtual machine do. */
+/* No register tells; the device tree of most virtual machines does. */
 void arch_host_hypervisor(char name[13])
 {
-    static const char *const files[] = {
-        "/sys/firmware/devicetree/base/compatible", /* linux,dummy-virt */
-        "/sys/class/dmi/id/sys_vendor",
-    };
     char text[32] = "";
+    FILE *f = fopen("/sys/firmware/devicetree/base/compatible", "re");
     memset(name, 0, 13);
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && name[0] == '\0'; i++) {
-        FILE *f = fopen(files[i], "re");
-        if (f != NULL && fgets(text, sizeof(text), f) != NULL &&
-            (strstr(text, "dummy-virt") != NULL || strstr(text, "QEMU") != NULL)) {
-            memcpy(name, i == 0 ? "virt" : "QEMU", 4);
+    if (f != NULL) {
+        if (fgets(text, sizeof(text), f) != NULL && strcmp(text, "linux,dummy-virt") == 0) {
+            memcpy(name, "virt", 4);
         }
-        if (f != NULL) {
-            fclose(f);
-        }
+        fclose(f);
     }
 }

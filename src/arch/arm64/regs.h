@@ -8,17 +8,11 @@
 
 #include "src/kvm/kvm.h"
 
-#include <stdint.h>
-
-/* The number of a 64-bit register of struct kvm_regs, "regs.pc"; elements of an array go by twos.
- */
+/* KVM's number of a register in struct kvm_regs, "regs.pc"; elements of an array go by twos. */
 #define CORE_REG(name)                                                                             \
     (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | KVM_REG_ARM_CORE_REG(name))
 
 #define MPIDR_EL1 ARM64_SYS_REG(3, 0, 0, 0, 5)
-
-/* 0 or -errno. */
-int vcpu_get_reg(struct kvm *kvm, int fd, uint64_t id, uint64_t *value);
 
 /* Does --cpu spec give guests performance counters on this host? */
 bool cpu_has_pmu(struct kvm *kvm, const char *spec);

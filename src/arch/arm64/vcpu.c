@@ -8,12 +8,14 @@
  * Locking: set-up, or while the vCPU is paused.
  */
 #include "src/arch/arch.h"
+#include "src/arch/arm64/fdt.h"
 #include "src/arch/arm64/map.h"
 #include "src/arch/arm64/regs.h"
 #include "src/arch/cpu_spec.h"
 #include "src/boot/boot.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/kvm.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,17 +119,26 @@ static int power_on(struct kvm *kvm, int fd, unsigned index, const struct cpu_mo
 static int init_pmu(struct kvm *kvm, int fd)
 {
     int intid = 16 + VIRT_PPI_PMU;
-    struct kvm_device_attr attr = {.group = KVM_ARM_VCPU_PMU_V3_CTRL,
-                                   .attr = KVM_ARM_VCPU_PMU_V3_IRQ,
-                                   .addr = (uintptr_t)&intid};
-    int r = kvm_ioctl(kvm, fd, KVM_SET_DEVICE_ATTR, &attr);
-    attr.attr = KVM_ARM_VCPU_PMU_V3_INIT;
-    return r < 0 ? r : kvm_ioctl(kvm, fd, KVM_SET_DEVICE_ATTR, &attr);
+    int r = kvm_set_attr(kvm, fd, KVM_ARM_VCPU_PMU_V3_CTRL, KVM_ARM_VCPU_PMU_V3_IRQ, &intid);
+    return r < 0 ? r
+                 : kvm_set_attr(kvm, fd, KVM_ARM_VCPU_PMU_V3_CTRL, KVM_ARM_VCPU_PMU_V3_INIT, NULL);
 }
 
 static int refused(int r, const char *what, unsigned index, struct err *e)
 {
     return r < 0 ? err_set(e, -r, "KVM refused %s of vCPU %u: %s", what, index, strerror(-r)) : 0;
+}
+
+/* The device tree names CPUs by the affinity KVM gives them. */
+static int check_affinity(struct kvm *kvm, int fd, unsigned index, struct err *e)
+{
+    uint64_t mpidr;
+    int r = kvm_get_reg(kvm, fd, MPIDR_EL1, &mpidr);
+    if (r == 0 && (mpidr & 0xff00ffffff) != virt_affinity(index)) {
+        return err_set(e, ENOTSUP, "KVM numbers vCPU %u otherwise than vmm: MPIDR 0x%" PRIx64,
+                       index, mpidr);
+    }
+    return refused(r, "to tell the number", index, e);
 }
 
 int arch_vcpu_init(struct kvm *kvm, int fd, unsigned index, const struct cpu_model *m,
@@ -145,21 +156,8 @@ int arch_vcpu_init(struct kvm *kvm, int fd, unsigned index, const struct cpu_mod
         return refused(r, "the vector lengths", index, e);
     }
     r = (m->features & 1U << KVM_ARM_VCPU_PMU_V3) != 0 ? init_pmu(kvm, fd) : 0;
-    return refused(r, "the performance counters", index, e);
-}
-
-/* --- registers -------------------------------------------------------- */
-
-int vcpu_get_reg(struct kvm *kvm, int fd, uint64_t id, uint64_t *value)
-{
-    struct kvm_one_reg reg = {.id = id, .addr = (uintptr_t)value};
-    return kvm_ioctl(kvm, fd, KVM_GET_ONE_REG, &reg);
-}
-
-static int set_reg(struct kvm *kvm, int fd, uint64_t id, uint64_t value)
-{
-    struct kvm_one_reg reg = {.id = id, .addr = (uintptr_t)&value};
-    return kvm_ioctl(kvm, fd, KVM_SET_ONE_REG, &reg);
+    return r < 0 ? refused(r, "the performance counters", index, e)
+                 : check_affinity(kvm, fd, index, e);
 }
 
 int arch_vcpu_reset(struct kvm *kvm, int fd, unsigned index, const struct cpu_model *m,
@@ -168,7 +166,7 @@ int arch_vcpu_reset(struct kvm *kvm, int fd, unsigned index, const struct cpu_mo
     uint64_t mpidr;
     int r = power_on(kvm, fd, index, m);
     if (r == 0) {
-        r = vcpu_get_reg(kvm, fd, MPIDR_EL1, &mpidr);
+        r = kvm_get_reg(kvm, fd, MPIDR_EL1, &mpidr);
     }
     if (r == 0) {
         r = gic_reset_cpu(kvm, index, mpidr);
@@ -178,12 +176,12 @@ int arch_vcpu_reset(struct kvm *kvm, int fd, unsigned index, const struct cpu_mo
 
 int arch_vcpu_enter(struct kvm *kvm, int fd, const struct boot_entry *entry, struct err *e)
 {
-    int r = set_reg(kvm, fd, CORE_REG(regs.pstate), PSTATE_ENTRY);
+    int r = kvm_set_reg(kvm, fd, CORE_REG(regs.pstate), PSTATE_ENTRY);
     if (r == 0) {
-        r = set_reg(kvm, fd, CORE_REG(regs.regs[0]), entry->fdt);
+        r = kvm_set_reg(kvm, fd, CORE_REG(regs.regs[0]), entry->fdt);
     }
     if (r == 0) {
-        r = set_reg(kvm, fd, CORE_REG(regs.pc), entry->ip);
+        r = kvm_set_reg(kvm, fd, CORE_REG(regs.pc), entry->ip);
     }
     return refused(r, "the entry state", 0, e);
 }
