@@ -55,7 +55,7 @@ Test(virtio_status, status_moves_only_along_the_table)
     } cases[] = {
         {0, ACK, ACK, false},
         {0, ACK | DRIVER, ACK | DRIVER, false}, /* two steps at once */
-        {0, DRIVER, DRIVER, false}, /* as U-Boot does */
+        {0, DRIVER, DRIVER, false},             /* as U-Boot does */
         {0, FEAT, 0, true},
         {0, OK, 0, true},
         {ACK, ACK, ACK, false},

@@ -269,7 +269,7 @@ static int load(struct machine *m, struct boot_entry *entry, void **tree, struct
 
 int board_load(struct machine *m, struct boot_entry *entry, struct err *e)
 {
-    void *tree;
+    void *tree = NULL;
     int ret = load(m, entry, &tree, e);
 
     if (ret < 0) {
@@ -289,7 +289,7 @@ int board_load(struct machine *m, struct boot_entry *entry, struct err *e)
 int board_dump_tables(struct machine *m, struct err *e)
 {
     struct boot_entry entry;
-    void *tree;
+    void *tree = NULL;
     int ret;
 
     if (m->config->dump_fdt == NULL) {
