@@ -67,6 +67,16 @@ const struct cpu_features arch_cpu_features = {
     .example = "pmu",
 };
 
+/* What the host has, less what spec takes away. */
+static int choose_features(uint32_t *bits, struct kvm *kvm, const char *spec, struct err *e)
+{
+    *bits = 0;
+    for (size_t n = 0; n < feature_count(); n++) {
+        *bits |= kvm_check_cap(kvm, features[n].cap) != 0 ? features[n].bits : 0;
+    }
+    return cpu_spec_apply(&arch_cpu_features, bits, spec, e);
+}
+
 int cpu_model_new(struct cpu_model **out, struct kvm *kvm, const char *spec, unsigned cpus,
                   struct err *e)
 {
@@ -75,10 +85,7 @@ int cpu_model_new(struct cpu_model **out, struct kvm *kvm, const char *spec, uns
     if (m == NULL) {
         return err_set(e, ENOMEM, "out of memory for the CPU model");
     }
-    for (size_t n = 0; n < feature_count(); n++) {
-        m->features |= kvm_check_cap(kvm, features[n].cap) != 0 ? features[n].bits : 0;
-    }
-    int r = cpu_spec_apply(&arch_cpu_features, &m->features, spec, e);
+    int r = choose_features(&m->features, kvm, spec, e);
     if (r < 0) {
         cpu_model_free(m);
         return r;
@@ -89,13 +96,8 @@ int cpu_model_new(struct cpu_model **out, struct kvm *kvm, const char *spec, uns
 
 bool cpu_has_pmu(struct kvm *kvm, const char *spec)
 {
-    struct cpu_model *m;
-    if (cpu_model_new(&m, kvm, spec, 1, NULL) < 0) {
-        return false;
-    }
-    const bool has = (m->features & 1U << KVM_ARM_VCPU_PMU_V3) != 0;
-    cpu_model_free(m);
-    return has;
+    uint32_t bits;
+    return choose_features(&bits, kvm, spec, NULL) == 0 && (bits & 1U << KVM_ARM_VCPU_PMU_V3) != 0;
 }
 
 void cpu_model_free(struct cpu_model *m)
