@@ -189,26 +189,24 @@ Test(arm64_fdt, affinity_is_kvms)
     cr_expect_eq(virt_affinity(4096), 0x10000);
 }
 
+/* What both controllers have. */
+#define INTC                                                                                       \
+    "/intc@8000000\n  interrupt-controller\n  #interrupt-cells 3\n  #address-cells 2\n"            \
+    "  #size-cells 2\n  ranges\n  phandle 1\n"
+
 Test(arm64_fdt, gicv3)
 {
     struct virt_inventory has = full();
     make(&has);
-    expect("/intc@8000000", "/intc@8000000\n"
-                            "  interrupt-controller\n"
-                            "  #interrupt-cells 3\n"
-                            "  #address-cells 2\n"
-                            "  #size-cells 2\n"
-                            "  ranges\n"
-                            "  phandle 1\n"
-                            "  compatible \"arm,gic-v3\"\n"
-                            "  #redistributor-regions 1\n"
-                            "  reg 0 8000000 0 10000 0 80a0000 0 f60000\n"
-                            "/intc@8000000/its@8080000\n"
-                            "  compatible \"arm,gic-v3-its\"\n"
-                            "  msi-controller\n"
-                            "  #msi-cells 1\n"
-                            "  reg 0 8080000 0 20000\n"
-                            "  phandle 2\n");
+    expect("/intc@8000000", INTC "  compatible \"arm,gic-v3\"\n"
+                                 "  #redistributor-regions 1\n"
+                                 "  reg 0 8000000 0 10000 0 80a0000 0 f60000\n"
+                                 "/intc@8000000/its@8080000\n"
+                                 "  compatible \"arm,gic-v3-its\"\n"
+                                 "  msi-controller\n"
+                                 "  #msi-cells 1\n"
+                                 "  reg 0 8080000 0 20000\n"
+                                 "  phandle 2\n");
     has.its = false;
     make(&has);
     cr_expect(!has_node("/intc@8000000/its@8080000"));
@@ -221,15 +219,8 @@ Test(arm64_fdt, gicv2)
     has.gic = 2;
     has.its = false;
     make(&has);
-    expect("/intc@8000000", "/intc@8000000\n"
-                            "  interrupt-controller\n"
-                            "  #interrupt-cells 3\n"
-                            "  #address-cells 2\n"
-                            "  #size-cells 2\n"
-                            "  ranges\n"
-                            "  phandle 1\n"
-                            "  compatible \"arm,cortex-a15-gic\"\n"
-                            "  reg 0 8000000 0 10000 0 8010000 0 10000\n");
+    expect("/intc@8000000", INTC "  compatible \"arm,cortex-a15-gic\"\n"
+                                 "  reg 0 8000000 0 10000 0 8010000 0 10000\n");
     expect("/timer", "/timer\n"
                      "  compatible \"arm,armv8-timer\" \"arm,armv7-timer\"\n"
                      "  always-on\n"
