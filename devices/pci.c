@@ -32,10 +32,20 @@ struct pci_function *pci_function_of(const struct device *d)
 
 /* --- interrupts -------------------------------------------------------- */
 
+/* What carries interrupts as the guest has set the function up. */
+enum carrier { BY_PIN, BY_MSI, BY_MSIX };
+
+static enum carrier carrier(const struct pci_function *f)
+{
+    if (pci_msix_enabled(f)) {
+        return BY_MSIX;
+    }
+    return pci_msi_enabled(f) ? BY_MSI : BY_PIN;
+}
+
 void pci_intx_update(struct pci_function *f)
 {
-    const bool messages = pci_msix_enabled(f) || pci_msi_enabled(f);
-    const bool level = f->raised != 0 && f->config[PCI_INTERRUPT_PIN] != 0 && !messages;
+    const bool level = f->raised != 0 && f->config[PCI_INTERRUPT_PIN] != 0 && carrier(f) == BY_PIN;
 
     f->config[PCI_STATUS] &= (uint8_t)~PCI_STATUS_INTX;
     f->config[PCI_STATUS] |= level ? PCI_STATUS_INTX : 0;
@@ -47,23 +57,26 @@ static void raise(struct device *d, unsigned vector)
     struct pci_function *f = pci_function_of(d);
 
     f->raised |= 1u << vector;
-    if (pci_msix_enabled(f)) {
+    switch (carrier(f)) {
+    case BY_MSIX:
         pci_msix_send(f, vector);
-    } else if (pci_msi_enabled(f)) {
+        break;
+    case BY_MSI:
         pci_msi_send(f);
-    } else {
+        break;
+    case BY_PIN:
         pci_intx_update(f);
+        break;
     }
 }
 
 static void lower(struct device *d, unsigned vector)
 {
     struct pci_function *f = pci_function_of(d);
-
     const uint32_t before = f->raised;
 
     f->raised &= ~(1u << vector);
-    if (f->raised != 0 && f->raised != before && !pci_msix_enabled(f) && pci_msi_enabled(f)) {
+    if (f->raised != 0 && f->raised != before && carrier(f) == BY_MSI) {
         pci_msi_send(f); /* one message stands for all: those that are left ask again */
     }
     pci_intx_update(f);

@@ -390,6 +390,27 @@ struct device *fake_device(struct fake_machine *m, const char *name, const char 
     return fake_device_of(m, cls, props);
 }
 
+void fake_raise(struct device *d, unsigned vector)
+{
+    device_lock(d);
+    device_raise(d, vector);
+    device_unlock(d);
+}
+
+void fake_lower(struct device *d, unsigned vector)
+{
+    device_lock(d);
+    device_lower(d, vector);
+    device_unlock(d);
+}
+
+void fake_fill_pattern(uint8_t *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        bytes[i] = fake_pattern(i);
+    }
+}
+
 uint64_t fake_read(struct aspace *as, uint64_t addr, unsigned size)
 {
     uint8_t bytes[8] = {0};

@@ -163,6 +163,17 @@ struct device *fake_device_of(struct fake_machine *m, const struct device_class 
 struct device *fake_device_new(struct fake_machine *m, const struct device_class *cls,
                                const char *props);
 
+/* device_raise() and device_lower(), with the device's lock. */
+void fake_raise(struct device *d, unsigned vector);
+void fake_lower(struct device *d, unsigned vector);
+
+/* Byte i of a text in which a lost, doubled or swapped byte shows. */
+static inline uint8_t fake_pattern(size_t i)
+{
+    return (uint8_t)(i * 7 + i / 251);
+}
+void fake_fill_pattern(uint8_t *bytes, size_t len);
+
 /* Guest accesses of 1, 2, 4 or 8 bytes, little-endian. */
 uint64_t fake_read(struct aspace *as, uint64_t addr, unsigned size);
 void fake_write(struct aspace *as, uint64_t addr, uint64_t value, unsigned size);

@@ -93,18 +93,11 @@ Test(console_stdio, input_before_a_front_end_waits_for_it)
 
 #define PASTE (1 << 20)
 
-static uint8_t paste_byte(size_t i)
-{
-    return (uint8_t)(i * 7 + i / 251);
-}
-
 static void *write_paste(void *opaque)
 {
     (void)opaque;
     static uint8_t paste[PASTE];
-    for (size_t i = 0; i < PASTE; i++) {
-        paste[i] = paste_byte(i);
-    }
+    fake_fill_pattern(paste, PASTE);
     for (size_t done = 0; done < PASTE;) {
         ssize_t n = write(to_stdin, paste + done, PASTE - done);
         cr_assert(n > 0);
@@ -139,7 +132,7 @@ Test(console_stdio, a_paste_of_1_mib_into_a_fifo_of_16_loses_nothing)
     pthread_join(guest, NULL);
     pthread_join(writer, NULL);
     for (size_t i = 0; i < PASTE; i++) {
-        cr_assert(con.fe.got[i] == paste_byte(i), "byte %zu", i);
+        cr_assert(con.fe.got[i] == fake_pattern(i), "byte %zu", i);
     }
 }
 
@@ -180,7 +173,7 @@ Test(console_stdio, a_slow_reader_is_waited_for_and_loses_nothing)
     static uint8_t text[400000], back[400000];
     size_t sent = 0;
     for (size_t i = 0; i < sizeof(text); i++) {
-        text[i] = paste_byte(i);
+        text[i] = fake_pattern(i);
     }
     while (true) { /* until pipe and buffer are full */
         size_t n = chardev_write(con.console, text + sent, 1000);
@@ -308,7 +301,7 @@ Test(console_stdio, a_regular_file_is_read_as_there_is_room)
 {
     uint8_t text[10000];
     for (size_t i = 0; i < sizeof(text); i++) {
-        text[i] = paste_byte(i);
+        text[i] = fake_pattern(i);
     }
     int fd = memfd_create("input", MFD_CLOEXEC);
     cr_assert_eq(write(fd, text, sizeof(text)), (ssize_t)sizeof(text));

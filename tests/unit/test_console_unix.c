@@ -179,9 +179,7 @@ static void check_parting_words(bool guest_writes)
     fe.fifo = 16;
     open_console();
     int client = connect_client();
-    for (size_t i = 0; i < WORDS; i++) {
-        words[i] = (uint8_t)(i * 7 + i / 251);
-    }
+    fake_fill_pattern(words, WORDS);
     cr_assert_eq(write(client, words, WORDS), WORDS);
     settle();
     close(client);

@@ -37,20 +37,6 @@ static struct device *add(unsigned addr)
     return pci_fixture_add(&p, &pci_probe_class, addr, NULL);
 }
 
-static void raise(struct device *d, unsigned vector)
-{
-    device_lock(d);
-    device_raise(d, vector);
-    device_unlock(d);
-}
-
-static void lower(struct device *d, unsigned vector)
-{
-    device_lock(d);
-    device_lower(d, vector);
-    device_unlock(d);
-}
-
 static bool shows_intx(const struct device *d)
 {
     return (fake_config_read(&p, pci_slot(d), STATUS, 2) & INTX) != 0;
@@ -183,19 +169,19 @@ Test(pci_bus, four_slots_apart_share_a_line)
 {
     struct device *a = add(1), *b = add(5), *c = add(2);
     _Atomic bool *line = &p.m.irqs.level[FIXTURE_GSI + 1];
-    raise(a, 0);
-    raise(b, 3);
-    raise(b, 31);
+    fake_raise(a, 0);
+    fake_raise(b, 3);
+    fake_raise(b, 31);
     cr_expect(*line && !p.m.irqs.level[FIXTURE_GSI + 2]);
     cr_expect(shows_intx(a) && shows_intx(b) && !shows_intx(c));
     cr_expect_eq(p.m.irqs.calls[FIXTURE_GSI + 1], 1, "the line is told of changes only");
-    lower(a, 0);
+    fake_lower(a, 0);
     cr_expect(*line && !shows_intx(a), "b still drives it");
-    lower(b, 3);
+    fake_lower(b, 3);
     cr_expect(*line && shows_intx(b), "another vector is raised");
-    lower(b, 31);
+    fake_lower(b, 31);
     cr_expect(!*line && !shows_intx(b));
-    raise(b, 0);
+    fake_raise(b, 0);
     device_free(b);
     cr_expect(!*line, "a device that goes lets go of the line");
     device_free(c);
@@ -205,10 +191,10 @@ Test(pci_bus, four_slots_apart_share_a_line)
 Test(pci_bus, a_line_is_taken_once)
 {
     struct device *a = add(1);
-    raise(a, 0);
+    fake_raise(a, 0);
     struct device *b = add(5);
     cr_expect(p.m.irqs.level[FIXTURE_GSI + 1]);
-    lower(a, 0);
+    fake_lower(a, 0);
     cr_expect(!p.m.irqs.level[FIXTURE_GSI + 1]);
     device_free(b);
     device_free(a);
@@ -219,14 +205,14 @@ Test(pci_bus, the_command_register_masks_the_pin_but_not_its_status)
     struct device *d = add(4);
     _Atomic bool *line = &p.m.irqs.level[FIXTURE_GSI];
     fake_config_write(&p, 4, COMMAND, INTX_OFF, 2);
-    raise(d, 0);
+    fake_raise(d, 0);
     cr_expect(!*line && shows_intx(d));
     fake_config_write(&p, 4, COMMAND + 1, 0, 1);
     cr_expect(*line && shows_intx(d));
     fake_config_write(&p, 4, COMMAND, INTX_OFF, 4);
     cr_expect(!*line && shows_intx(d));
     fake_config_write(&p, 4, COMMAND, 0, 2);
-    lower(d, 0);
+    fake_lower(d, 0);
     cr_expect(!*line && !shows_intx(d));
     device_free(d);
 }
@@ -238,15 +224,15 @@ Test(pci_bus, messages_rest_the_pin)
     fake_config_write(&p, 4, COMMAND, MASTER, 2);
     fake_config_write(&p, 4, 0x44, 0xfee00000, 4);
     fake_config_write(&p, 4, MSI_CONTROL, 1, 2);
-    raise(d, 0);
-    raise(d, 0);
+    fake_raise(d, 0);
+    fake_raise(d, 0);
     cr_expect(!*line && !shows_intx(d));
     cr_expect_eq(p.m.msis[0].sent, 2);
     fake_config_write(&p, 4, MSI_CONTROL, 0, 2);
     cr_expect(*line && shows_intx(d), "what is raised shows when messages are off");
     fake_config_write(&p, 4, MSI_CONTROL, 1, 1);
     cr_expect(!*line && !shows_intx(d));
-    lower(d, 0);
+    fake_lower(d, 0);
     fake_config_write(&p, 4, MSI_CONTROL, 0, 2);
     cr_expect(!*line);
     device_free(d);
@@ -256,13 +242,13 @@ Test(pci_bus, a_storm_of_raises_leaves_the_last_state)
 {
     struct device *d = add(4);
     for (unsigned i = 0; i < 1000000; i++) {
-        raise(d, i % 32);
+        fake_raise(d, i % 32);
     }
     cr_expect(p.m.irqs.level[FIXTURE_GSI]);
     cr_expect_eq(p.m.irqs.calls[FIXTURE_GSI], 1);
     for (unsigned i = 0; i < 32; i++) {
         cr_expect(shows_intx(d));
-        lower(d, i);
+        fake_lower(d, i);
     }
     cr_expect(!p.m.irqs.level[FIXTURE_GSI] && !shows_intx(d));
     device_free(d);

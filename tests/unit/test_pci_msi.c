@@ -53,23 +53,9 @@ static void teardown(void)
 
 TestSuite(pci_msi, .init = setup, .fini = teardown);
 
-static void raise_vector(struct device *dev, unsigned vector)
-{
-    device_lock(dev);
-    device_raise(dev, vector);
-    device_unlock(dev);
-}
-
 Test(pci_msi, who_sends_is_told_with_the_request_for_a_message)
 {
     cr_assert_eq(msi->requester, SLOT << 3);
-}
-
-static void lower_vector(struct device *dev, unsigned vector)
-{
-    device_lock(dev);
-    device_lower(dev, vector);
-    device_unlock(dev);
 }
 
 static void set_command(unsigned slot, uint16_t command)
@@ -130,7 +116,7 @@ Test(pci_msi, nothing_is_set_or_sent_until_it_is_enabled)
 {
     set_command(SLOT, PCI_COMMAND_MASTER);
     set_message(SLOT, 0xfee00000, 0x41);
-    raise_vector(d, 0);
+    fake_raise(d, 0);
     cr_assert_eq(msi->sets, 0);
     cr_assert_eq(msi->sent, 0);
     cr_assert(p.m.irqs.level[GSI]);
@@ -140,24 +126,24 @@ Test(pci_msi, nothing_is_set_or_sent_until_it_is_enabled)
 Test(pci_msi, each_raise_sends_the_message_and_leaves_the_line_alone)
 {
     start();
-    raise_vector(d, 0);
-    raise_vector(d, 0);
-    raise_vector(d, 7);
+    fake_raise(d, 0);
+    fake_raise(d, 0);
+    fake_raise(d, 7);
     cr_assert_eq(msi->address, 0xfee00000);
     cr_assert_eq(msi->data, 0x41);
     cr_assert_eq(msi->sent, 3);
     cr_assert_eq(p.m.irqs.raised[GSI], 0);
     cr_assert_not(intx_in_status());
-    lower_vector(d, 0);
+    fake_lower(d, 0);
     cr_assert_eq(msi->sent, 4, "once more for the vector that is left");
-    lower_vector(d, 7);
+    fake_lower(d, 7);
     cr_assert_eq(msi->sent, 4);
     cr_assert_eq(guest_error_count(&d->guest_errors), 0);
 }
 
 Test(pci_msi, a_raised_line_rests_while_messages_are_enabled)
 {
-    raise_vector(d, 0);
+    fake_raise(d, 0);
     cr_assert(p.m.irqs.level[GSI]);
     start();
     cr_assert_not(p.m.irqs.level[GSI]);
@@ -165,14 +151,14 @@ Test(pci_msi, a_raised_line_rests_while_messages_are_enabled)
     enable(SLOT, false);
     cr_assert(p.m.irqs.level[GSI], "INTx takes over again");
     cr_assert(intx_in_status());
-    lower_vector(d, 0);
+    fake_lower(d, 0);
     cr_assert_not(p.m.irqs.level[GSI]);
 }
 
 Test(pci_msi, the_message_can_change_while_enabled)
 {
     start();
-    raise_vector(d, 0);
+    fake_raise(d, 0);
     fake_config_write(&p, SLOT, ADDRESS, 0xfee01000, 4);
     cr_assert_eq(msi->address, 0xfee01000);
     cr_assert_eq(msi->data, 0x41);
@@ -180,7 +166,7 @@ Test(pci_msi, the_message_can_change_while_enabled)
     cr_assert_eq(msi->data, 0x42);
     fake_config_write(&p, SLOT, DATA + 1, 0x40, 1);
     cr_assert_eq(msi->data, 0x4042);
-    raise_vector(d, 0);
+    fake_raise(d, 0);
     cr_assert_eq(msi->sent, 2);
 }
 
@@ -188,14 +174,14 @@ Test(pci_msi, without_bus_mastering_messages_are_dropped_and_counted)
 {
     start();
     set_command(SLOT, PCI_COMMAND_MEMORY);
-    raise_vector(d, 0);
-    raise_vector(d, 0);
+    fake_raise(d, 0);
+    fake_raise(d, 0);
     cr_assert_eq(msi->sent, 0);
     cr_assert_eq(p.m.irqs.raised[GSI], 0);
     cr_assert_eq(guest_error_count(&d->guest_errors), 2);
     set_command(SLOT, PCI_COMMAND_MASTER);
     cr_assert_eq(msi->sent, 0, "what was dropped is gone");
-    raise_vector(d, 0);
+    fake_raise(d, 0);
     cr_assert_eq(msi->sent, 1);
 }
 
@@ -206,13 +192,13 @@ Test(pci_msi, a_message_to_nowhere_is_dropped_and_counted)
     start();
     for (size_t i = 0; i < ARRAY_LEN(nowhere); i++) {
         set_message(SLOT, nowhere[i], 0x41);
-        raise_vector(d, 0);
+        fake_raise(d, 0);
         cr_assert_eq(guest_error_count(&d->guest_errors), i + 1);
     }
     cr_assert_eq(msi->sent, 0);
     cr_assert_eq(p.m.irqs.raised[GSI], 0);
     set_message(SLOT, 0xfeeffffc, 0x41);
-    raise_vector(d, 0);
+    fake_raise(d, 0);
     cr_assert_eq(msi->sent, 1);
 }
 
@@ -230,7 +216,7 @@ Test(pci_msi, a_message_the_host_cannot_take_is_dropped_and_counted)
     p.m.env.msi_set = refuse_message;
     start();
     cr_assert_eq(guest_error_count(&d->guest_errors), 1);
-    raise_vector(d, 0);
+    fake_raise(d, 0);
     cr_assert_eq(guest_error_count(&d->guest_errors), 2);
     cr_assert_eq(msi->sent, 0);
 }
@@ -240,13 +226,13 @@ Test(pci_msi, a_message_the_host_cannot_take_is_dropped_and_counted)
 Test(pci_msi, a_reset_disables_it_and_forgets_what_was_raised)
 {
     start();
-    raise_vector(d, 0);
+    fake_raise(d, 0);
     device_reset(d);
     cr_assert_eq(fake_config_read(&p, SLOT, CAP, 4), 0x00800005);
     cr_assert_eq(fake_config_read(&p, SLOT, ADDRESS, 4), 0);
     cr_assert_not(p.m.irqs.level[GSI]);
     cr_assert_eq(msi->sent, 1);
-    raise_vector(d, 0);
+    fake_raise(d, 0);
     cr_assert_eq(msi->sent, 1);
     cr_assert(p.m.irqs.level[GSI]);
 }
@@ -259,9 +245,9 @@ Test(pci_msi, two_functions_have_a_message_each)
     set_message(SLOT + 1, 0xfee03000, 0x99);
     set_command(SLOT + 1, PCI_COMMAND_MASTER);
     enable(SLOT + 1, true);
-    raise_vector(other, 0);
-    raise_vector(other, 0);
-    raise_vector(d, 0);
+    fake_raise(other, 0);
+    fake_raise(other, 0);
+    fake_raise(d, 0);
     cr_assert_eq(msi->sent, 1);
     cr_assert_eq(msi->data, 0x41);
     cr_assert_eq(others->sent, 2);
@@ -299,8 +285,8 @@ static void *raise_often(void *opaque)
 {
     (void)opaque;
     for (unsigned i = 0; i < RAISES; i++) {
-        raise_vector(d, i % 4);
-        lower_vector(d, i % 4);
+        fake_raise(d, i % 4);
+        fake_lower(d, i % 4);
     }
     return NULL;
 }
@@ -320,7 +306,7 @@ Test(pci_msi, a_worker_may_raise_while_the_guest_reconfigures)
     cr_assert_not(p.m.irqs.level[GSI]);
     const unsigned before = msi->sent;
     start();
-    raise_vector(d, 0);
+    fake_raise(d, 0);
     cr_assert_eq(msi->sent, before + 1);
     cr_assert_eq(msi->data, 0x41);
     cr_assert_leq(before + guest_error_count(&d->guest_errors), RAISES);

@@ -10,19 +10,11 @@
 
 TestSuite(pl011_wire, .init = pl011_setup, .fini = pl011_teardown);
 
-/* Bytes in which a lost, doubled or swapped one shows. */
-static uint8_t pattern(size_t i)
-{
-    return (uint8_t)(i * 7 + i / 251);
-}
-
 static uint8_t *patterns(size_t len)
 {
     uint8_t *p = malloc(len);
     cr_assert_not_null(p);
-    for (size_t i = 0; i < len; i++) {
-        p[i] = pattern(i);
-    }
+    fake_fill_pattern(p, len);
     return p;
 }
 
@@ -42,7 +34,7 @@ static size_t drain(size_t at)
 {
     while (!(rd(FR) & RX_EMPTY)) {
         uint16_t byte = rd(DR);
-        cr_assert_eq(byte, pattern(at), "byte %zu: 0x%x", at, byte);
+        cr_assert_eq(byte, fake_pattern(at), "byte %zu: 0x%x", at, byte);
         at++;
     }
     return at;
@@ -82,7 +74,7 @@ Test(pl011_wire, the_console_is_woken_for_8_bytes_or_more)
     unsigned accepts = uart.m.console.accepts;
     for (size_t i = 0; i < 8; i++) {
         cr_expect_eq(uart.m.console.accepts, accepts, "after %zu bytes", i);
-        cr_expect_eq(rd(DR), pattern(i));
+        cr_expect_eq(rd(DR), fake_pattern(i));
     }
     cr_expect_eq(uart.m.console.accepts, accepts + 1);
     free(in);
@@ -223,7 +215,7 @@ static void slow_reader(uint16_t lcrh)
     fake_chardev_set_room(&uart.m.console, 0);
     while (sent < len) {
         while (sent < len && !(rd(FR) & 0x20)) {
-            wr(DR, pattern(sent++));
+            wr(DR, fake_pattern(sent++));
         }
         cr_assert_eq(rd(FR), sent < len ? 0x38 : rd(FR), "full and busy");
         fake_chardev_set_room(&uart.m.console, 7);
@@ -232,7 +224,7 @@ static void slow_reader(uint16_t lcrh)
     cr_expect_eq(rd(FR), 0x90);
     cr_assert_eq(uart.m.console.out_len, len);
     for (size_t i = 0; i < len; i++) {
-        cr_assert_eq(uart.m.console.out[i], pattern(i), "byte %zu", i);
+        cr_assert_eq(uart.m.console.out[i], fake_pattern(i), "byte %zu", i);
     }
     cr_expect_eq(guest_error_count(&uart.d->guest_errors), 0);
 }

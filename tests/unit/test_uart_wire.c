@@ -40,19 +40,11 @@ static void wr(unsigned reg, uint8_t value)
     fake_write(m.io, COM1 + reg, value, 1);
 }
 
-/* Bytes in which a lost, doubled or swapped one shows. */
-static uint8_t pattern(size_t i)
-{
-    return (uint8_t)(i * 7 + i / 251);
-}
-
 static uint8_t *patterns(size_t len)
 {
     uint8_t *p = malloc(len);
     cr_assert_not_null(p);
-    for (size_t i = 0; i < len; i++) {
-        p[i] = pattern(i);
-    }
+    fake_fill_pattern(p, len);
     return p;
 }
 
@@ -72,7 +64,7 @@ static size_t drain(size_t at)
 {
     while (rd(LSR) & 0x01) {
         uint8_t byte = rd(DATA);
-        cr_assert_eq(byte, pattern(at), "byte %zu", at);
+        cr_assert_eq(byte, fake_pattern(at), "byte %zu", at);
         at++;
     }
     return at;
@@ -116,7 +108,7 @@ Test(uart_wire, a_driver_that_reads_by_trigger_level_never_waits_in_a_paste)
     for (size_t got = 0; got < len;) {
         cr_assert_eq(rd(IIR_FCR), 0xc4, "after %zu bytes", got);
         for (unsigned i = 0; i < 14; i++, got++) {
-            cr_assert_eq(rd(DATA), pattern(got), "byte %zu", got);
+            cr_assert_eq(rd(DATA), fake_pattern(got), "byte %zu", got);
         }
         pump_if_woken(&accepts);
     }
@@ -209,11 +201,11 @@ Test(uart_wire, output_leaves_in_order)
 {
     for (size_t i = 0; i < 1000; i++) {
         cr_assert_eq(rd(LSR), 0x60);
-        wr(DATA, pattern(i));
+        wr(DATA, fake_pattern(i));
     }
     cr_assert_eq(m.console.out_len, 1000);
     for (size_t i = 0; i < 1000; i++) {
-        cr_assert_eq(m.console.out[i], pattern(i));
+        cr_assert_eq(m.console.out[i], fake_pattern(i));
     }
 }
 
@@ -227,7 +219,7 @@ Test(uart_wire, a_slow_reader_holds_the_guest_back_and_loses_nothing)
     while (sent < len) {
         while (sent < len && rd(LSR) & 0x20) {
             for (unsigned i = 0; i < 16 && sent < len; i++) {
-                wr(DATA, pattern(sent++));
+                wr(DATA, fake_pattern(sent++));
             }
         }
         cr_assert_eq(rd(LSR), 0x00, "the transmitter is busy");
@@ -237,7 +229,7 @@ Test(uart_wire, a_slow_reader_holds_the_guest_back_and_loses_nothing)
     cr_expect_eq(rd(LSR), 0x60);
     cr_assert_eq(m.console.out_len, len);
     for (size_t i = 0; i < len; i++) {
-        cr_assert_eq(m.console.out[i], pattern(i), "byte %zu", i);
+        cr_assert_eq(m.console.out[i], fake_pattern(i), "byte %zu", i);
     }
     cr_expect_eq(guest_error_count(&d->guest_errors), 0);
 }
