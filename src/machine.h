@@ -2,7 +2,7 @@
  * A machine: address spaces, RAM, devices, vCPUs, and what ends its run.
  *
  * machine_new() builds everything the guest would see, without KVM, so that
- * --info and --dump-acpi work anywhere; machine_run() adds the accelerator.
+ * --info and --dump-acpi work anywhere; src/run.h runs it on KVM.
  *
  * Locking: built, run and freed on the main thread. Devices and vCPU threads
  * report through device_env.event and the crash callback, which hand over to
@@ -48,9 +48,6 @@ void machine_free(struct machine *m);
  * name). */
 struct device *machine_add_device(struct machine *m, const char *text, const char *id,
                                   struct err *e);
-
-/* Run the guest until it ends. Returns the exit status; messages are printed. */
-int machine_run(struct machine *m);
 
 /* --info TOPIC (mtree, flatview, qtree, irq). */
 void machine_info(struct machine *m, const char *topic, FILE *out);

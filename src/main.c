@@ -11,6 +11,7 @@
 #include "src/device.h"
 #include "src/doctor.h"
 #include "src/machine.h"
+#include "src/run_cli.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -86,7 +87,7 @@ static int run(const struct config *config, struct err *e)
         trace_close();
         return -EINVAL;
     }
-    status = machine_run(m);
+    status = run_cli(m);
     machine_free(m);
     trace_close();
     return status;

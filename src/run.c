@@ -4,18 +4,19 @@
 #include "src/run.h"
 
 #include "src/arch/board.h"
-#include "src/console/chardev.h"
 #include "src/vm.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 /* --- events ---------------------------------------------------------------- */
+
+static void wake(struct machine *m)
+{
+    vcpus_ask_pause(&m->vm->vcpus);
+    bh_schedule(&m->vm->run.event_bh);
+}
 
 static void request(struct machine *m, enum pending what, int status, const struct crash *crash)
 {
@@ -28,8 +29,7 @@ static void request(struct machine *m, enum pending what, int status, const stru
         run->crash = crash;
     }
     pthread_mutex_unlock(&run->lock);
-    vcpus_ask_pause(&m->vm->vcpus);
-    bh_schedule(&run->event_bh);
+    wake(m);
 }
 
 void run_event(void *opaque, enum machine_event event, int value)
@@ -57,25 +57,24 @@ void run_crash(void *opaque, const struct crash *c)
     request(opaque, PENDING_END, c->status, c);
 }
 
-static void on_timeout(void *opaque)
+void run_end(struct machine *m, int status)
 {
-    request(opaque, PENDING_END, EXIT_TIMEOUT, NULL);
-}
-
-static void on_signal(void *opaque, uint32_t events)
-{
-    struct machine *m = opaque;
-    struct signalfd_siginfo info;
-
-    (void)events;
-    if (read(m->vm->run.signals.fd, &info, sizeof(info)) == sizeof(info)) {
-        request(m, PENDING_END, EXIT_INTERRUPT, NULL);
-    }
+    request(m, PENDING_END, status, NULL);
 }
 
 void run_quit(void *opaque)
 {
-    request(opaque, PENDING_END, EXIT_INTERRUPT, NULL);
+    run_end(opaque, EXIT_INTERRUPT);
+}
+
+void run_stop(struct machine *m)
+{
+    struct run *run = &m->vm->run;
+
+    pthread_mutex_lock(&run->lock);
+    run->stop = true;
+    pthread_mutex_unlock(&run->lock);
+    wake(m);
 }
 
 /* Everything back to power-on; the vCPUs are paused. */
@@ -104,136 +103,72 @@ static int restart(struct machine *m, struct err *e)
     return ret;
 }
 
+/* What is to be done now, and whether run_go() is to return. */
+static enum pending take_pending(struct run *run, bool *stop)
+{
+    pthread_mutex_lock(&run->lock);
+    const enum pending pending = run->pending;
+    if (pending == PENDING_REBOOT) {
+        run->pending = PENDING_NOTHING;
+    }
+    *stop = run->stop;
+    run->stop = false;
+    pthread_mutex_unlock(&run->lock);
+    return pending;
+}
+
 static void handle_event(void *opaque)
 {
     struct machine *m = opaque;
     struct vm *vm = m->vm;
-    struct err e = ERR_INIT;
-    enum pending pending;
+    bool stop;
 
     vcpus_pause(&vm->vcpus);
     coalesced_drain(&vm->vcpus.coalesced);
-    pthread_mutex_lock(&vm->run.lock);
-    pending = vm->run.pending;
-    if (pending == PENDING_REBOOT) {
-        vm->run.pending = PENDING_NOTHING;
+    const enum pending pending = take_pending(&vm->run, &stop);
+    if (pending == PENDING_REBOOT && restart(m, &vm->run.err) < 0) {
+        run_end(m, (int)vm->run.err.status);
+        return;
     }
-    pthread_mutex_unlock(&vm->run.lock);
-
-    if (pending == PENDING_END) {
+    if (pending == PENDING_END || stop) {
         loop_stop(m->loop);
-    } else if (pending == PENDING_REBOOT) {
-        if (restart(m, &e) < 0) {
-            err_print(&e);
-            request(m, PENDING_END, (int)e.status, NULL);
-            return;
-        }
+    } else {
         vcpus_resume(&vm->vcpus);
     }
 }
 
 /* --- the run ----------------------------------------------------------------- */
 
-/* SIGINT and friends become an event of the loop; all threads inherit the blocked mask. */
-static int watch_signals(struct machine *m, struct err *e)
-{
-    struct vm *vm = m->vm;
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    vm->run.signals = (struct loop_fd){
-        .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .ready = on_signal, .opaque = m};
-    if (vm->run.signals.fd < 0) {
-        return err_set(e, errno, "cannot watch signals: %s", strerror(errno));
-    }
-    return loop_add_fd(m->loop, &vm->run.signals, EPOLLIN);
-}
-
-static void unwatch_signals(struct machine *m)
-{
-    if (m->vm->run.signals.fd >= 0) {
-        loop_del_fd(m->loop, &m->vm->run.signals);
-        close(m->vm->run.signals.fd);
-        m->vm->run.signals.fd = -1;
-    }
-}
-
-static int start(struct machine *m, struct err *e)
-{
-    struct boot_entry entry;
-    int ret = board_load(m, &entry, e);
-
-    if (ret == 0) {
-        ret = vcpus_reset(&m->vm->vcpus, &entry, e);
-    }
-    if (ret == 0) {
-        ret = watch_signals(m, e);
-    }
-    return ret;
-}
-
-/* Say on stderr why the run ended, where the status alone does not. */
-static void explain_end(const struct machine *m)
-{
-    struct err e = ERR_INIT;
-
-    if (m->vm->run.crash != NULL) {
-        crash_print(m->vm->run.crash, stderr);
-    } else if (m->vm->run.status == EXIT_TIMEOUT) {
-        err_set(&e, ETIMEDOUT, "the guest did not end within --timeout %g seconds",
-                (double)m->config->timeout_ns / (double)NS_PER_SEC);
-        err_print(&e);
-    }
-}
-
 void run_init(struct machine *m)
 {
     struct run *run = &m->vm->run;
 
-    run->signals.fd = -1;
+    run->err = ERR_INIT;
     pthread_mutex_init(&run->lock, NULL);
     bh_init(&run->event_bh, m->loop, handle_event, m);
-    timer_init(&run->timeout, m->loop, on_timeout, m);
 }
 
 void run_destroy(struct machine *m)
 {
+    bh_cancel(&m->vm->run.event_bh);
     pthread_mutex_destroy(&m->vm->run.lock);
 }
 
-int machine_run(struct machine *m)
+int run_start(struct machine *m, struct err *e)
 {
-    struct vm *vm = m->vm;
-    struct err e = ERR_INIT;
-    int status;
+    struct boot_entry entry;
+    int ret = board_load(m, &entry, e);
 
-    if (start(m, &e) < 0) {
-        err_print(&e);
-        vcpus_stop(&vm->vcpus);
-        unwatch_signals(m);
-        return (int)e.status;
-    }
-    if (m->config->timeout_ns != 0) {
-        timer_arm(&vm->run.timeout, clock_now(&m->clock) + m->config->timeout_ns);
-    }
-    loop_set_topology(m->loop, m->topo);
-    vcpus_resume(&vm->vcpus);
-    loop_run(m->loop);
-    loop_set_topology(m->loop, NULL);
+    return ret < 0 ? ret : vcpus_reset(&m->vm->vcpus, &entry, e);
+}
 
-    vcpus_stop(&vm->vcpus);
-    chardev_flush(m->console);
-    chardev_restore_terminal(); /* what follows has lines of its own */
-    explain_end(m);
-    if (m->config->info_at_end) {
-        machine_info(m, m->config->info, stderr); /* stdout is the guest's */
+bool run_go(struct machine *m)
+{
+    if (m->vm->run.pending != PENDING_END) {
+        loop_set_topology(m->loop, m->topo);
+        vcpus_resume(&m->vm->vcpus);
+        loop_run(m->loop);
+        loop_set_topology(m->loop, NULL);
     }
-    status = vm->run.status;
-    timer_cancel(&vm->run.timeout);
-    unwatch_signals(m);
-    return status;
+    return m->vm->run.pending == PENDING_END;
 }

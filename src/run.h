@@ -1,11 +1,14 @@
 /*
- * The run of a machine, from the first instruction to an exit status.
+ * The run of a machine, from the first instruction to its end.
  *
  * A run ends, or starts over, by an event: from a device (power-off, reboot,
- * panic, debug-exit), from a vCPU (crash), from a signal, a key or the timeout.
+ * panic, debug-exit), from a vCPU (crash), or from whoever uses the machine.
  * Whoever brings it records it, asks the vCPUs to pause and schedules the main
  * loop to act on it. The first event wins, but an end wins over a reboot that
  * has not begun.
+ *
+ * Nothing here prints, waits for time, or knows of signals and terminals: those are
+ * the command line's (src/run_cli.c).
  *
  * Locking: events arrive on any thread and are recorded under run.lock; the
  * rest is the main thread's.
@@ -27,18 +30,32 @@ enum pending {
 
 struct run {
     struct bh event_bh;
-    struct timer timeout;
-    struct loop_fd signals; /* fd -1: not watched */
 
     pthread_mutex_t lock;
     enum pending pending;
+    bool stop;                 /* run_go() is to return; the guest is to stay as it is */
     int status;                /* of PENDING_END */
     const struct crash *crash; /* NULL: none */
+    struct err err;            /* why a reboot failed; what empty: none did */
 };
 
 /* m->vm->run, before anything can report an event. */
 void run_init(struct machine *m);
 void run_destroy(struct machine *m);
+
+/* Load the kernel, and power-on state for the vCPUs. Once, before run_go(). 0 or -errno. */
+int run_start(struct machine *m, struct err *e);
+
+/*
+ * Let the guest run until it ends (true: run.status says how) or until run_stop()
+ * (false: run_go() goes on where it was). When it returns the vCPUs are paused. After
+ * the end it returns at once.
+ */
+bool run_go(struct machine *m);
+
+/* From any thread. What comes first counts; a stop that nobody waits for ends the next run_go(). */
+void run_stop(struct machine *m);
+void run_end(struct machine *m, int status);
 
 /* For struct device_env, struct vm_callbacks and struct chardev_escape; opaque is the machine. */
 void run_event(void *opaque, enum machine_event event, int value);
