@@ -16,9 +16,12 @@
 
 /* Guest memory the loader itself writes to. */
 static const struct range own_areas[] = {
-    {.first = 0, .last = PC_CMDLINE_GPA + 0xffff},
+    {.first = 0, .last = PC_BOOT_PARAMS_GPA - 1},
+    {.first = PC_INFO_GPA, .last = PC_CMDLINE_GPA + 0xffff},
     {.first = PC_EBDA_GPA, .last = PC_KERNEL_GPA - 1},
+    {.first = PC_BOOT_PARAMS_GPA, .last = PC_INFO_GPA - 1}, /* not for multiboot */
 };
+#define OWN_AREAS (sizeof(own_areas) / sizeof(own_areas[0]))
 
 static void parse_segment(const struct elf *elf, const uint8_t *p, struct elf_segment *s)
 {
@@ -71,7 +74,7 @@ static int check_load_segment(struct loader *l, const struct elf *elf, size_t n)
         return loader_err(l, ENOEXEC, "segment %zu (0x%" PRIx64 " bytes at 0x%" PRIx64 ") wraps", n,
                           s->memsz, s->paddr);
     }
-    for (size_t i = 0; i < sizeof(own_areas) / sizeof(own_areas[0]); i++) {
+    for (size_t i = 0; i < OWN_AREAS - elf->multiboot; i++) {
         if (range_overlaps(r, own_areas[i])) {
             int rc = loader_err(l, ENOEXEC,
                                 "segment %zu at 0x%" PRIx64 " lies where vmm puts boot tables", n,

@@ -158,6 +158,8 @@ struct elf_segment {
 };
 
 struct elf {
+    bool
+        multiboot; /* set by the caller: what lies from PC_BOOT_PARAMS_GPA to PC_INFO_GPA is free */
     bool is64;
     uint64_t entry;
     uint64_t end; /* first gpa after the loaded segments */
@@ -165,7 +167,7 @@ struct elf {
     struct elf_segment segments[ELF_MAX_SEGMENTS];
 };
 
-/* Read and check the headers of l->kernel into elf, all zero before. */
+/* Read and check the headers of l->kernel into elf, all zero before but for multiboot. */
 int elf_parse(struct loader *l, struct elf *elf);
 
 /* Copy the PT_LOAD segments to their physical addresses, clear what the file does not fill. */

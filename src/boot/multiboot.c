@@ -2,8 +2,8 @@
  * Multiboot 1 kernels: 32-bit ELF files, or flat files whose header says where
  * they go. Source: Multiboot Specification 0.6.96.
  *
- * At PC_BOOT_PARAMS_GPA: the information structure; at PC_INFO_GPA: memory map,
- * module list, strings. Modules lie behind the kernel, each on its own pages.
+ * At PC_INFO_GPA: the information structure, memory map, module list, strings.
+ * Modules lie behind the kernel, from 1 MiB on, each on its own pages.
  */
 #include "src/arch/x86/map.h"
 #include "src/base/le.h"
@@ -115,7 +115,7 @@ static int load_by_address(struct loader *l, size_t header, uint64_t *entry, uin
 
 static int load_as_elf(struct loader *l, uint64_t *entry, uint64_t *end)
 {
-    struct elf elf = {0};
+    struct elf elf = {.multiboot = true};
     int rc = elf_parse(l, &elf);
     if (rc == 0) {
         rc = elf_check_entry(l, &elf, elf.entry);
@@ -171,7 +171,8 @@ static int load_module(struct loader *l, const char *path, uint64_t gpa, uint64_
     return rc;
 }
 
-/* One module for each initrd, on pages of its own; entries: MODULE_SIZE bytes for each. */
+/* One module for each initrd, from gpa on, on pages of its own; entries: MODULE_SIZE bytes for
+ * each. */
 static int fill_modules(struct loader *l, uint64_t gpa, struct tables *t, uint8_t *entries)
 {
     for (size_t i = 0; i < l->req->initrd_count; i++) {
@@ -245,16 +246,17 @@ static void add_memmap(const struct loader *l, struct tables *t, uint8_t *info)
     put_le32(info + 44, (uint32_t)(count * MEMMAP_ENTRY));
 }
 
-static int write_info(struct loader *l, uint64_t kernel_end, struct tables *t)
+/* info: where the tables begin, with room for the information structure. */
+static int fill_info(struct loader *l, uint64_t kernel_end, struct tables *t, uint8_t *info)
 {
     static const char name[] = "vmm";
-    uint8_t info[INFO_SIZE] = {0};
     uint32_t flags = INFO_MEMORY | INFO_CMDLINE | INFO_MEMMAP | INFO_LOADER;
     add_memmap(l, t, info);
     put_le32(info + 64, tables_add(t, name, sizeof(name)));
     if (l->req->initrd_count > 0) {
+        const uint64_t gpa = kernel_end > PC_KERNEL_GPA ? kernel_end : PC_KERNEL_GPA;
         uint32_t list = 0;
-        int rc = load_modules(l, kernel_end, t, &list);
+        int rc = load_modules(l, gpa, t, &list);
         if (rc < 0) {
             return rc;
         }
@@ -266,10 +268,15 @@ static int write_info(struct loader *l, uint64_t kernel_end, struct tables *t)
     put_le32(info + 4, PC_EBDA_GPA >> 10);
     put_le32(info + 8, (uint32_t)((l->req->low_ram_end - PC_KERNEL_GPA) >> 10));
     put_le32(info + 16, PC_CMDLINE_GPA);
-    int rc = loader_write(l, "multiboot tables", PC_INFO_GPA, t->bytes, t->used);
-    return rc < 0
-               ? rc
-               : loader_write(l, "multiboot information", PC_BOOT_PARAMS_GPA, info, sizeof(info));
+    return 0;
+}
+
+static int write_info(struct loader *l, uint64_t kernel_end, struct tables *t)
+{
+    static const uint8_t room[INFO_SIZE];
+    tables_add(t, room, sizeof(room));
+    int rc = fill_info(l, kernel_end, t, t->bytes);
+    return rc < 0 ? rc : loader_write(l, "multiboot tables", PC_INFO_GPA, t->bytes, t->used);
 }
 
 int load_multiboot(struct loader *l)
@@ -294,6 +301,6 @@ int load_multiboot(struct loader *l)
     l->entry->format = BOOT_MULTIBOOT;
     l->entry->ip = entry;
     l->entry->ax = BOOT_MAGIC;
-    l->entry->bx = PC_BOOT_PARAMS_GPA;
+    l->entry->bx = PC_INFO_GPA;
     return rc;
 }
