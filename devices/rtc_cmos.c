@@ -106,6 +106,14 @@ static void catch_up(struct rtc *r)
     r->seen_s = s;
     r->cmos[CMOS_C] |= flags;
     update_line(r);
+    if ((flags & r->cmos[CMOS_B] & C_ALARM) != 0 && r->on_alarm != NULL) {
+        bh_schedule(r->on_alarm);
+    }
+}
+
+void rtc_cmos_on_alarm(struct device *rtc, struct bh *bh)
+{
+    DEVICE_STATE(struct rtc, rtc)->on_alarm = bh;
 }
 
 /* Let the timer fire at the next event whose interrupt is on and not yet pending. */

@@ -66,7 +66,12 @@ struct rtc {
     bool line;
     struct timer timer;
     struct posted index_writes;
+    struct bh *on_alarm; /* NULL: nobody wants to know */
 };
+
+/* Schedule bh whenever an alarm interrupts. rtc: an rtc-cmos. bh is borrowed, for as long as the
+ * machine runs. */
+void rtc_cmos_on_alarm(struct device *rtc, struct bh *bh);
 
 /* A guest's time. */
 struct moment {

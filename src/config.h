@@ -48,6 +48,8 @@ struct config {
     const char *cpu; /* host[,-feature]... */
     bool acpi;       /* --machine pc,acpi= */
     bool pci;        /* --machine ...,pci= */
+    bool pm;         /* --machine pc,pm=: ACPI's fixed hardware */
+    bool testdev;    /* --machine ...,testdev=: what kvm-unit-tests expects */
     unsigned gic;    /* --machine virt,gic=: 2 or 3; 0: the newest the host has */
     const char *console;
     const char *trace;

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define PROPS_MAX 2
+#define PROPS_MAX 4
 
 struct machine_prop {
     const char *name;
@@ -35,6 +35,16 @@ static int set_pci(struct config *c, const char *value, struct err *e)
     return opt_bool(value, &c->pci, e);
 }
 
+static int set_pm(struct config *c, const char *value, struct err *e)
+{
+    return opt_bool(value, &c->pm, e);
+}
+
+static int set_testdev(struct config *c, const char *value, struct err *e)
+{
+    return opt_bool(value, &c->testdev, e);
+}
+
 static int set_gic(struct config *c, const char *value, struct err *e)
 {
     uint64_t version;
@@ -46,25 +56,44 @@ static int set_gic(struct config *c, const char *value, struct err *e)
     return ret;
 }
 
+#define TESTDEV_TEXT "devices that kvm-unit-tests expects (off)"
+
 static const struct machine_type machines[] = {
     {"pc",
      "x86-64",
      "virtio-mmio, PCI, COM1, RTC, PIT, IOAPIC, ACPI",
      {{"acpi", "on|off", "ACPI tables, or an MP table and virtio_mmio.device= (on)", set_acpi},
-      {"pci", "on|off", "PCI host bridge with one bus (on)", set_pci}}},
+      {"pci", "on|off", "PCI host bridge with one bus (on)", set_pci},
+      {"pm", "on|off", "ACPI's fixed hardware: PM timer, sleep state S3 (off)", set_pm},
+      {"testdev", "on|off", TESTDEV_TEXT ", with pm=on", set_testdev}}},
     {"virt",
      "arm64",
      "virtio-mmio, PCI, PL011, PL031, GIC, device tree",
      {{"gic", "2|3", "interrupt controller (3 if the host has it, else 2)", set_gic},
-      {"pci", "on|off", "PCI host bridge with one bus (on)", set_pci}}},
+      {"pci", "on|off", "PCI host bridge with one bus (on)", set_pci},
+      {"testdev", "on|off", TESTDEV_TEXT, set_testdev}}},
 };
 
 #define MACHINES (sizeof(machines) / sizeof(machines[0]))
 
+static int no_such_prop(const struct machine_type *t, const char *name, struct err *e)
+{
+    char known[160];
+    size_t len = 0;
+
+    for (size_t i = 0; i < PROPS_MAX && t->props[i].name != NULL; i++) {
+        len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s=%s", i > 0 ? ", " : "",
+                                t->props[i].name, t->props[i].values);
+    }
+    err_set(e, EINVAL, "machine %s has no property '%s'", t->name, name);
+    err_hint(e, "it has: %s", known);
+    return -EINVAL;
+}
+
 static int set_machine_prop(const struct machine_type *t, struct config *c, const struct opt *o,
                             struct err *e)
 {
-    for (size_t i = 0; i < PROPS_MAX; i++) {
+    for (size_t i = 0; i < PROPS_MAX && t->props[i].name != NULL; i++) {
         if (strcmp(o->key, t->props[i].name) == 0) {
             int ret = t->props[i].set(c, o->value ? o->value : "", e);
             if (ret < 0) {
@@ -73,10 +102,7 @@ static int set_machine_prop(const struct machine_type *t, struct config *c, cons
             return ret;
         }
     }
-    err_set(e, EINVAL, "machine %s has no property '%s'", t->name, o->key);
-    err_hint(e, "it has: %s=%s, %s=%s", t->props[0].name, t->props[0].values, t->props[1].name,
-             t->props[1].values);
-    return -EINVAL;
+    return no_such_prop(t, o->key, e);
 }
 
 /* The machine called name, if this build has it. */
@@ -145,11 +171,11 @@ void config_machine_help(FILE *out)
     const struct machine_type *t = find_machine(board_machine, NULL);
 
     fprintf(out, "%-5s %s: %s\n", t->name, t->arch, t->meaning);
-    for (size_t i = 0; i < PROPS_MAX; i++) {
+    for (size_t i = 0; i < PROPS_MAX && t->props[i].name != NULL; i++) {
         const struct machine_prop *p = &t->props[i];
         char text[32];
 
         snprintf(text, sizeof(text), "%s=%s", p->name, p->values);
-        fprintf(out, "      %-12s %s\n", text, p->meaning);
+        fprintf(out, "      %-15s %s\n", text, p->meaning);
     }
 }

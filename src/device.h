@@ -42,6 +42,8 @@ struct chardev;
 enum machine_event {
     MACHINE_POWEROFF,
     MACHINE_REBOOT,
+    MACHINE_SLEEP,      /* ACPI S3: nothing runs until MACHINE_WAKE, RAM stays */
+    MACHINE_WAKE,       /* all but RAM is reset, the guest goes on at its waking vector */
     MACHINE_PANIC,      /* pvpanic: the kernel panicked */
     MACHINE_DEBUG_EXIT, /* value: the exit status, 0..255 */
 };
@@ -61,6 +63,7 @@ struct device_env {
     struct chardev *console; /* what the first UART is wired to */
     uint64_t low_ram;        /* bytes of RAM below 4 GiB (CMOS tells the guest) */
     uint64_t high_ram;       /* bytes of RAM at and above 4 GiB */
+    unsigned cpus;           /* vCPUs */
     /* Interrupt line by GSI; n out of range gives a line that does nothing. */
     struct irq (*irq)(void *opaque, unsigned gsi);
     /* An edge source by GSI, through irqfd where the machine has it. 0 or -errno; release with
@@ -130,16 +133,18 @@ enum reg_access {
  * the guest may use (1|2|4|8). An access fits if its size is one of them, it
  * lies wholly inside, and it starts at a multiple of its size from the start;
  * so a 4-byte register of widths 1|4 is also four bytes. With REG_AT_START
- * among the widths only the register's first byte can be the access's. A wider
+ * among the widths only the register's first byte can be the access's, with
+ * REG_ANYWHERE any byte can be, also one that is no multiple of its size. A wider
  * access than the table allows is refused, never split over neighbours. Two
  * entries may share bytes if one is RO and the other WO.
  */
 #define REG_AT_START 0x80
+#define REG_ANYWHERE 0x40
 struct reg {
     const char *name;
     uint32_t offset;
     uint32_t length; /* bytes */
-    uint8_t widths;  /* and REG_AT_START */
+    uint8_t widths;  /* and REG_AT_START or REG_ANYWHERE */
     enum reg_access access;
     uint64_t reset; /* value after reset */
     const char *meaning;

@@ -75,7 +75,9 @@ static const struct region_ops block_ops = {
 /* Let accesses of a size begin wherever the register takes them; sizes[0] is its first byte. */
 static void add_size(uint8_t *sizes, const struct reg *reg, unsigned size)
 {
-    uint32_t step = (reg->widths & REG_AT_START) != 0 ? reg->length : size;
+    uint32_t step = (reg->widths & REG_AT_START) != 0   ? reg->length
+                    : (reg->widths & REG_ANYWHERE) != 0 ? 1
+                                                        : size;
     for (uint32_t at = 0; size <= reg->length - at; at += step) {
         sizes[at] |= (uint8_t)(reg->widths & size);
     }

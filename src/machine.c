@@ -84,6 +84,7 @@ static void env_init(struct machine *m)
         .loop = m->loop,
         .clock = &m->clock,
         .console = m->console,
+        .cpus = m->config->cpus,
         .irq = no_irq,
         .irq_edge_get = no_irq_edge,
         .irq_edge_put = no_irq_edge_put,

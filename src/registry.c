@@ -10,12 +10,16 @@
     X(rtc_cmos)                                                                                    \
     X(i8042)                                                                                       \
     X(acpi_pm)                                                                                     \
+    X(acpi_fixed)                                                                                  \
     X(pc_ports)                                                                                    \
     X(pl011)                                                                                       \
     X(pl031)                                                                                       \
     X(pci_host)                                                                                    \
     X(pci_ports)                                                                                   \
     X(debug_exit)                                                                                  \
+    X(pc_testdev)                                                                                  \
+    X(pci_testdev)                                                                                 \
+    X(fw_cfg)                                                                                      \
     X(pvpanic)                                                                                     \
     X(virtio_blk)                                                                                  \
     X(edu)                                                                                         \

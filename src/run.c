@@ -12,7 +12,7 @@
 
 /* --- events ---------------------------------------------------------------- */
 
-static void wake(struct machine *m)
+static void ask_attention(struct machine *m)
 {
     vcpus_ask_pause(&m->vm->vcpus);
     bh_schedule(&m->vm->run.event_bh);
@@ -29,7 +29,7 @@ static void request(struct machine *m, enum pending what, int status, const stru
         run->crash = crash;
     }
     pthread_mutex_unlock(&run->lock);
-    wake(m);
+    ask_attention(m);
 }
 
 void run_event(void *opaque, enum machine_event event, int value)
@@ -42,6 +42,12 @@ void run_event(void *opaque, enum machine_event event, int value)
         break;
     case MACHINE_REBOOT:
         request(m, m->config->no_reboot ? PENDING_END : PENDING_REBOOT, EXIT_OK, NULL);
+        break;
+    case MACHINE_SLEEP:
+        request(m, PENDING_SLEEP, EXIT_OK, NULL);
+        break;
+    case MACHINE_WAKE:
+        request(m, PENDING_WAKE, EXIT_OK, NULL);
         break;
     case MACHINE_PANIC:
         request(m, PENDING_END, EXIT_PANIC, NULL);
@@ -74,33 +80,48 @@ void run_stop(struct machine *m)
     pthread_mutex_lock(&run->lock);
     run->stop = true;
     pthread_mutex_unlock(&run->lock);
-    wake(m);
+    ask_attention(m);
 }
 
-/* Everything back to power-on; the vCPUs are paused. */
-static int restart(struct machine *m, struct err *e)
+/* Devices and interrupt controllers back to power-on; the vCPUs are paused. */
+static int reset_devices(struct machine *m, struct err *e)
 {
-    struct boot_entry entry;
     int ret;
 
     for (struct device *d = m->devices; d != NULL; d = d->next) {
         device_reset(d);
     }
-    /* Fresh zero pages; KVM follows through the MMU notifier. */
-    if (madvise(m->ram.host, m->ram.size, MADV_DONTNEED) < 0) {
-        return err_set(e, errno, "cannot clear guest RAM: %s", strerror(errno));
-    }
     ret = irqchip_reset(&m->vm->chip, e);
-    if (ret == 0) {
-        ret = board_assign(m, e);
+    return ret == 0 ? board_assign(m, e) : ret;
+}
+
+/* Everything back to power-on. */
+static int restart(struct machine *m, struct err *e)
+{
+    struct boot_entry entry;
+    int ret = reset_devices(m, e);
+
+    /* Fresh zero pages; KVM follows through the MMU notifier. */
+    if (ret == 0 && madvise(m->ram.host, m->ram.size, MADV_DONTNEED) < 0) {
+        ret = err_set(e, errno, "cannot clear guest RAM: %s", strerror(errno));
     }
     if (ret == 0) {
         ret = board_load(m, &entry, e);
     }
-    if (ret == 0) {
-        ret = vcpus_reset(&m->vm->vcpus, &entry, e);
+    return ret == 0 ? vcpus_reset(&m->vm->vcpus, &entry, e) : ret;
+}
+
+/* The end of S3: everything but RAM back to power-on, and the guest where it wants to go on. */
+static int wake_up(struct machine *m, struct err *e)
+{
+    struct boot_entry entry;
+    int ret;
+
+    if (board_wake(m, &entry) < 0) {
+        return restart(m, e);
     }
-    return ret;
+    ret = reset_devices(m, e);
+    return ret == 0 ? vcpus_reset(&m->vm->vcpus, &entry, e) : ret;
 }
 
 /* What is to be done now, and whether run_go() is to return. */
@@ -108,13 +129,34 @@ static enum pending take_pending(struct run *run, bool *stop)
 {
     pthread_mutex_lock(&run->lock);
     const enum pending pending = run->pending;
-    if (pending == PENDING_REBOOT) {
+    if (pending != PENDING_END) {
         run->pending = PENDING_NOTHING;
     }
     *stop = run->stop;
     run->stop = false;
     pthread_mutex_unlock(&run->lock);
     return pending;
+}
+
+/* Do what is pending, if it is not the end; the vCPUs are paused. */
+static int act(struct machine *m, enum pending pending, struct err *e)
+{
+    int ret = 0;
+
+    if (pending == PENDING_SLEEP) {
+        m->vm->run.asleep = true;
+    } else if (pending == PENDING_WAKE || pending == PENDING_REBOOT) {
+        ret = pending == PENDING_WAKE ? wake_up(m, e) : restart(m, e);
+        m->vm->run.asleep = false;
+    }
+    return ret;
+}
+
+static void resume(struct machine *m)
+{
+    if (!m->vm->run.asleep) {
+        vcpus_resume(&m->vm->vcpus);
+    }
 }
 
 static void handle_event(void *opaque)
@@ -126,14 +168,14 @@ static void handle_event(void *opaque)
     vcpus_pause(&vm->vcpus);
     coalesced_drain(&vm->vcpus.coalesced);
     const enum pending pending = take_pending(&vm->run, &stop);
-    if (pending == PENDING_REBOOT && restart(m, &vm->run.err) < 0) {
+    if (act(m, pending, &vm->run.err) < 0) {
         run_end(m, (int)vm->run.err.status);
         return;
     }
     if (pending == PENDING_END || stop) {
         loop_stop(m->loop);
     } else {
-        vcpus_resume(&vm->vcpus);
+        resume(m);
     }
 }
 
@@ -166,7 +208,7 @@ bool run_go(struct machine *m)
 {
     if (m->vm->run.pending != PENDING_END) {
         loop_set_topology(m->loop, m->topo);
-        vcpus_resume(&m->vm->vcpus);
+        resume(m);
         loop_run(m->loop);
         loop_set_topology(m->loop, NULL);
     }

@@ -1,8 +1,8 @@
 /*
  * The run of a machine, from the first instruction to its end.
  *
- * A run ends, or starts over, by an event: from a device (power-off, reboot,
- * panic, debug-exit), from a vCPU (crash), or from whoever uses the machine.
+ * A run ends, sleeps or starts over, by an event: from a device (power-off, reboot,
+ * sleep, panic, debug-exit), from a vCPU (crash), or from whoever uses the machine.
  * Whoever brings it records it, asks the vCPUs to pause and schedules the main
  * loop to act on it. The first event wins, but an end wins over a reboot that
  * has not begun.
@@ -24,6 +24,8 @@
 /* What is to be done; a later value wins over an earlier one. */
 enum pending {
     PENDING_NOTHING,
+    PENDING_SLEEP,
+    PENDING_WAKE,
     PENDING_REBOOT,
     PENDING_END,
 };
@@ -33,6 +35,7 @@ struct run {
 
     pthread_mutex_t lock;
     enum pending pending;
+    bool asleep;               /* the vCPUs stay paused until something wakes the machine */
     bool stop;                 /* run_go() is to return; the guest is to stay as it is */
     int status;                /* of PENDING_END */
     const struct crash *crash; /* NULL: none */

@@ -31,6 +31,10 @@ int board_assign(struct machine *m, struct err *e);
 /* Put tables, kernel and initrds into RAM. Again after each machine reset. */
 int board_load(struct machine *m, struct boot_entry *entry, struct err *e);
 
+/* Where the guest goes on after MACHINE_WAKE. -ENOENT: it did not say; firmware starts anew then.
+ */
+int board_wake(struct machine *m, struct boot_entry *entry);
+
 /* Write the tables that --dump-acpi or --dump-fdt asks for, if one does. */
 int board_dump_tables(struct machine *m, struct err *e);
 

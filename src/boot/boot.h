@@ -58,7 +58,7 @@ struct boot_request {
 };
 
 enum boot_mode {
-    BOOT_REAL16, /* cs:ip = 0:ip, A20 on */
+    BOOT_REAL16, /* cs:ip, A20 on */
     BOOT_PROT32, /* paging off, flat segments */
     BOOT_LONG64, /* paging on, cr3 set, flat segments */
 };
@@ -74,6 +74,7 @@ struct boot_entry {
     uint64_t initrd, initrd_size;
     /* x86 */
     enum boot_mode mode;
+    uint16_t cs; /* BOOT_REAL16 */
     uint64_t sp;
     uint64_t ax, bx, si;
     uint64_t cr3; /* BOOT_LONG64 */

@@ -71,3 +71,12 @@ void ram_free(struct ram *r)
     }
     *r = (struct ram){0};
 }
+
+/* A change of protection reaches KVM through its MMU notifier. Nothing executes these pages here.
+ */
+void ram_unmap_from_guest(void *host, size_t len)
+{
+    if (mprotect(host, len, PROT_READ | PROT_WRITE | PROT_EXEC) == 0) {
+        mprotect(host, len, PROT_READ | PROT_WRITE);
+    }
+}

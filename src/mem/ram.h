@@ -23,4 +23,11 @@ struct ram {
 int ram_alloc(struct ram *r, uint64_t size, struct err *e);
 void ram_free(struct ram *r);
 
+/*
+ * Let the accelerator forget its mapping of some pages, as it does when the host moves them: the
+ * guest's next access faults in KVM, which maps them again. They stay readable and writable all the
+ * time. host, len: whole pages of RAM. Any thread.
+ */
+void ram_unmap_from_guest(void *host, size_t len);
+
 #endif

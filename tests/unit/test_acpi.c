@@ -154,6 +154,35 @@ static unsigned madt_entries(uint8_t type, const uint8_t **last)
     return count;
 }
 
+Test(acpi, fixed_hardware_takes_the_place_of_the_reduced)
+{
+    const uint8_t *entry = NULL;
+    has.pm = true;
+    build();
+    const uint8_t *fadt = find("FACP");
+    cr_expect_eq(get_le32(fadt + 112) & 0x100400, 0x400, "not hardware-reduced");
+    cr_expect_eq(get_le16(fadt + 46), 7);
+    cr_expect_eq(get_le32(fadt + 56), 0x600);
+    cr_expect_eq(get_le32(fadt + 64), 0x604);
+    cr_expect_eq(get_le32(fadt + 76), 0x608);
+    cr_expect(fadt[88] == 4 && fadt[89] == 2 && fadt[91] == 4);
+    const uint32_t facs = get_le32(fadt + 36);
+    cr_expect_eq(facs % 64, 0);
+    cr_expect_eq(facs, acpi_gpa(&tables, "FACS"));
+    cr_expect_arr_eq(m.ram + facs, "FACS", 4);
+    cr_expect_eq(get_le32(m.ram + facs + 4), 64);
+    cr_expect_eq(get_le32(m.ram + facs + 12), 0, "no waking vector");
+    cr_expect_eq(madt_entries(2, &entry), 1);
+    cr_expect(entry[3] == 7 && get_le32(entry + 4) == 7 && get_le16(entry + 8) == 0xd);
+    cr_expect_eq(occurrences(find_dsdt(), "_S3_"), 1);
+    acpi_free(&tables);
+    has.pm = false;
+    build();
+    cr_expect_eq(occurrences(find_dsdt(), "_S3_"), 0);
+    cr_expect_eq(acpi_gpa(&tables, "FACS"), 0);
+    cr_expect_eq(get_le32(find("FACP") + 76), 0);
+}
+
 Test(acpi, madt)
 {
     const uint8_t *entry = NULL;
@@ -319,6 +348,7 @@ static void iasl(unsigned functions)
         cr_skip_test("iasl is not installed (Debian package acpica-tools)");
     }
     add_buses(functions);
+    has.pm = functions > 1;
     dump();
     cr_expect_eq(run("cd %s/tables && rm RSDP.aml && iasl -d *.aml >../d.log 2>&1", dir), 0);
     static const char *const names[] = {"XSDT", "FACP", "APIC", "MCFG", "DSDT"};

@@ -135,6 +135,12 @@ Test(config, machine_properties)
     cr_assert_not(config.pci);
     cr_assert(config.acpi);
     config_free(&config);
+    cr_assert_eq(PARSE("--kernel=k", "--machine=pc"), 0);
+    cr_assert(!config.testdev && !config.pm);
+    config_free(&config);
+    cr_assert_eq(PARSE("--kernel=k", "--machine=pc,testdev=on,pm=on"), 0);
+    cr_assert(config.testdev && config.pm);
+    config_free(&config);
     REFUSED("pci: ", "", "--kernel=k", "--machine=pc,pci=perhaps");
     REFUSED("acpi", "", "--kernel=k", "--machine=pc,acpi=maybe");
     REFUSED("acpi", "", "--kernel=k", "--machine=pc,acpi");

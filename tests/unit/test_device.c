@@ -46,6 +46,7 @@ static const struct reg sample_regs[] = {
     {"words", 0x32, 6, 2, REG_RO, 0, "three words"},
     {"cut", 0x38, 6, 2 | 4, REG_RW, 0, "no multiple of its widest access"},
     {"low", 0x40, 8, 4 | 8 | REG_AT_START, REG_RW, 0, "64 bits, whole or the low half"},
+    {"free", 0x49, 6, 1 | 4 | REG_ANYWHERE, REG_RW, 0, "six bytes, also four from an odd one on"},
 };
 
 static uint64_t sample_read(struct device *d, uint32_t offset, unsigned size)
@@ -278,7 +279,8 @@ static bool oracle(uint32_t offset, unsigned size, bool write)
         if ((r->access & (write ? REG_WO : REG_RO)) == 0 || (r->widths & size) == 0) {
             continue;
         }
-        for (uint32_t at = r->offset; at + size <= r->offset + r->length; at += size) {
+        const uint32_t step = (r->widths & REG_ANYWHERE) != 0 ? 1 : size;
+        for (uint32_t at = r->offset; at + size <= r->offset + r->length; at += step) {
             if (at == offset) {
                 return at == r->offset || (r->widths & REG_AT_START) == 0;
             }
@@ -429,8 +431,8 @@ static void check_block(const struct device_class *cls, const struct reg_block *
         cr_assert(r->name != NULL && r->meaning != NULL, "%s %zu", cls->name, i);
         cr_assert(r->length > 0 && r->offset + (uint64_t)r->length <= b->size, "%s.%s", cls->name,
                   r->name);
-        cr_assert((r->widths & 15) != 0 && (r->widths & ~(15 | REG_AT_START)) == 0, "%s.%s",
-                  cls->name, r->name);
+        cr_assert((r->widths & 15) != 0 && (r->widths & ~(15 | REG_AT_START | REG_ANYWHERE)) == 0,
+                  "%s.%s", cls->name, r->name);
         cr_assert(r->access >= REG_RO && r->access <= REG_RW, "%s.%s", cls->name, r->name);
         cr_assert((r->access & REG_RO) == 0 || b->read != NULL, "%s.%s", cls->name, r->name);
         cr_assert((r->access & REG_WO) == 0 || b->write != NULL, "%s.%s", cls->name, r->name);

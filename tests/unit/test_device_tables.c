@@ -8,8 +8,8 @@
 #include <string.h>
 
 static const char *const names[] = {
-    "uart16550",  "rtc-cmos", "i8042", "acpi-pm", "pc-ports",
-    "debug-exit", "pvpanic",  "pl011", "pl031",   "dma-engine",
+    "uart16550", "rtc-cmos", "i8042",      "acpi-pm",    "pc-ports", "debug-exit", "pvpanic",
+    "pl011",     "pl031",    "dma-engine", "pc-testdev", "fw-cfg",   "acpi-fixed",
 };
 #define NAMES ARRAY_LEN(names)
 
@@ -44,10 +44,12 @@ static unsigned narrowest(const struct reg *reg)
     return reg->widths & -reg->widths;
 }
 
-/* rtc-cmos's data is the byte index points at, the seconds; DR of pl031 is the time. */
+/* rtc-cmos's data is the byte index points at, the seconds; DR of pl031 and acpi-fixed's timer are
+ * the time. */
 static bool is_the_time(const struct device *d, const struct reg *reg)
 {
     return (strcmp(d->cls->name, "rtc-cmos") == 0 && strcmp(reg->name, "data") == 0) ||
+           (strcmp(d->cls->name, "acpi-fixed") == 0 && strcmp(reg->name, "timer") == 0) ||
            (strcmp(d->cls->name, "pl031") == 0 && strcmp(reg->name, "DR") == 0);
 }
 

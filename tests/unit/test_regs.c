@@ -43,6 +43,15 @@ Test(regs, real_mode_starts_at_segment_zero)
     cr_assert_eq(s.idt.limit, 0x3ff);
 }
 
+Test(regs, real_mode_starts_in_the_segment_asked_for)
+{
+    const struct boot_entry entry = {.mode = BOOT_REAL16, .cs = 0x9a01, .ip = 0xc};
+    struct kvm_sregs s;
+    sregs_start(&s, &entry, 0);
+    cr_assert(s.cs.base == 0x9a010 && s.cs.selector == 0x9a01 && s.cs.limit == 0xffff);
+    cr_assert(s.ds.base == 0 && s.ds.selector == 0);
+}
+
 Test(regs, protected_mode_is_flat_without_paging)
 {
     const struct boot_entry entry = {.mode = BOOT_PROT32, .gdt = 0x500, .gdt_limit = 0x27};

@@ -69,6 +69,14 @@ static int choose_width(struct machine *m, struct virt_inventory *has, struct er
     return 0;
 }
 
+/* Of the RAM from VIRT_RAM_GPA on, what lies below 4 GiB. */
+static uint64_t low_ram(uint64_t size)
+{
+    const uint64_t room = (1ULL << 32) - VIRT_RAM_GPA;
+
+    return size < room ? size : room;
+}
+
 int board_new(struct machine *m, struct err *e)
 {
     struct board *b;
@@ -95,6 +103,8 @@ int board_new(struct machine *m, struct err *e)
         return ret;
     }
     m->board = b;
+    m->env.low_ram = low_ram(m->ram.size);
+    m->env.high_ram = m->ram.size - m->env.low_ram;
     m->env.io = NULL; /* there are no ports */
     m->env.io_root = NULL;
     region_init_ram(&b->ram, m->topo, "virt.ram", m->ram.size, m->ram.host);
@@ -142,6 +152,9 @@ int board_add_devices(struct machine *m, struct err *e)
     }
     if (ret == 0 && m->config->pci) {
         ret = add_pci(m, e);
+    }
+    if (ret == 0 && m->config->pci && m->config->testdev) {
+        ret = machine_add_device(m, "pci-testdev", NULL, e) != NULL ? 0 : -EINVAL;
     }
     return ret == 0 ? plug_disks(m, e) : ret;
 }
@@ -284,6 +297,12 @@ int board_load(struct machine *m, struct boot_entry *entry, struct err *e)
     }
     free(tree);
     return ret;
+}
+
+int board_wake(struct machine *m, struct boot_entry *entry)
+{
+    (void)m, (void)entry;
+    return -ENOENT; /* no device here sends the machine to sleep */
 }
 
 int board_dump_tables(struct machine *m, struct err *e)

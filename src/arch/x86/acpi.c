@@ -86,9 +86,54 @@ static void put_gas(uint8_t *p, uint64_t gpa)
     put_le64(p + 4, gpa);
 }
 
-/* FADT, 5.2.9: hardware-reduced, so the power management blocks stay zero. */
+/* FACS, 5.2.10: where a guest says at which address it wants to wake up. No header as others have.
+ */
+static const struct acpi_table *add_facs(struct acpi_tables *t)
+{
+    enum { SIZE = 64, ALIGN = 64, LENGTH = 4, VERSION = 32 };
+    struct acpi_table *table = &t->table[t->count++];
+    uint8_t facs[SIZE] = {'F', 'A', 'C', 'S'};
+    bytes_zero(&t->bytes, -t->bytes.len % ALIGN); /* PC_ACPI_GPA is as aligned */
+    snprintf(table->signature, sizeof(table->signature), "FACS");
+    table->offset = (uint32_t)t->bytes.len;
+    table->length = SIZE;
+    put_le32(facs + LENGTH, SIZE);
+    facs[VERSION] = 1;
+    bytes_put(&t->bytes, facs, SIZE);
+    return table;
+}
+
+/* The FADT's fixed hardware, 4.8: devices/acpi_fixed.c. */
+static void put_fixed_hardware(uint8_t *fadt, const struct acpi_table *facs)
+{
+    enum {
+        FIRMWARE_CTRL = 36,
+        SCI_INT = 46,
+        PM1A_EVT_BLK = 56,
+        PM1A_CNT_BLK = 64,
+        PM_TMR_BLK = 76,
+        PM1_EVT_LEN = 88,
+        PM1_CNT_LEN = 89,
+        PM_TMR_LEN = 91,
+        P_LVL2_LAT = 96,
+        P_LVL3_LAT = 98,
+    };
+    enum { NO_C2 = 101, NO_C3 = 1001 }; /* latencies in us that say so */
+    put_le32(fadt + FIRMWARE_CTRL, (uint32_t)table_gpa(facs));
+    put_le16(fadt + SCI_INT, PC_GSI_SCI);
+    put_le32(fadt + PM1A_EVT_BLK, PC_PORT_PM1_EVENT);
+    put_le32(fadt + PM1A_CNT_BLK, PC_PORT_PM1_CTL);
+    put_le32(fadt + PM_TMR_BLK, PC_PORT_PM_TIMER);
+    fadt[PM1_EVT_LEN] = 4;
+    fadt[PM1_CNT_LEN] = 2;
+    fadt[PM_TMR_LEN] = 4;
+    put_le16(fadt + P_LVL2_LAT, NO_C2);
+    put_le16(fadt + P_LVL3_LAT, NO_C3);
+}
+
+/* FADT, 5.2.9. facs NULL: hardware-reduced, so the power management blocks stay zero. */
 static struct acpi_table *add_fadt(struct acpi_tables *t, const struct pc_inventory *has,
-                                   const struct acpi_table *dsdt)
+                                   const struct acpi_table *dsdt, const struct acpi_table *facs)
 {
     enum {
         HEADER = 36,
@@ -118,7 +163,10 @@ static struct acpi_table *add_fadt(struct acpi_tables *t, const struct pc_invent
     fadt[CENTURY] = has->rtc ? 0x32 : 0; /* CMOS index */
     put_le16(fadt + BOOT_ARCH, has->rtc ? NO_VGA : NO_VGA | NO_CMOS_RTC);
     put_le32(fadt + FLAGS, WBINVD | NO_FIXED_POWER_BUTTON | NO_FIXED_SLEEP_BUTTON |
-                               RESET_REG_VALID | HARDWARE_REDUCED);
+                               RESET_REG_VALID | (facs == NULL ? HARDWARE_REDUCED : 0));
+    if (facs != NULL) {
+        put_fixed_hardware(fadt, facs);
+    }
     put_gas(fadt + SLEEP_CONTROL, PC_ACPI_REGS_GPA + PC_ACPI_SLEEP_CONTROL);
     put_gas(fadt + SLEEP_STATUS, PC_ACPI_REGS_GPA + PC_ACPI_SLEEP_STATUS);
     put_gas(fadt + RESET_REG, PC_ACPI_REGS_GPA + PC_ACPI_RESET);
@@ -174,7 +222,8 @@ static void add_overrides(struct bytes *b, const struct pc_inventory *has)
 {
     enum { OVERRIDE = 2, ISA_BUS = 0, ISA_IRQS = 16 };
     enum { ACTIVE_HIGH_LEVEL = 0xd, ACTIVE_LOW_LEVEL = 0xf };
-    const uint32_t low = pc_intx_irqs(has), level = low | pc_platform_irqs(has);
+    const uint32_t sci = has->pm ? 1U << PC_GSI_SCI : 0;
+    const uint32_t low = pc_intx_irqs(has), level = low | pc_platform_irqs(has) | sci;
     for (unsigned irq = 0; irq < ISA_IRQS; irq++) {
         if ((level >> irq & 1) != 0) {
             bytes_u8(b, OVERRIDE);
@@ -256,7 +305,8 @@ int acpi_build(struct acpi_tables *t, const struct pc_inventory *has, struct err
     t->table[t->count++] = (struct acpi_table){.signature = "RSDP", .length = RSDP_SIZE};
 
     const struct acpi_table *dsdt = add_dsdt(t, has);
-    const struct acpi_table *listed[3] = {add_fadt(t, has, dsdt), add_madt(t, has)};
+    const struct acpi_table *facs = has->pm ? add_facs(t) : NULL;
+    const struct acpi_table *listed[3] = {add_fadt(t, has, dsdt, facs), add_madt(t, has)};
     size_t count = 2;
     if (has->pci) {
         listed[count++] = add_mcfg(t);
@@ -284,6 +334,16 @@ int acpi_install(const struct acpi_tables *t, struct aspace *mem, uint64_t *rsdp
         return err_set(e, -rc, "no guest memory at 0x%llx for the ACPI tables", PC_ACPI_GPA);
     }
     *rsdp = PC_ACPI_GPA;
+    return 0;
+}
+
+uint64_t acpi_gpa(const struct acpi_tables *t, const char *signature)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        if (strcmp(t->table[i].signature, signature) == 0) {
+            return table_gpa(&t->table[i]);
+        }
+    }
     return 0;
 }
 

@@ -1,5 +1,5 @@
 /*
- * ACPI tables of the `pc` machine, in the hardware-reduced form: a guest learns
+ * ACPI tables of the `pc` machine, in the hardware-reduced form unless it has pm: a guest learns
  * from them its CPUs, its interrupt controllers, how to power off and reset,
  * and the devices it cannot probe.
  *
@@ -38,6 +38,9 @@ void acpi_free(struct acpi_tables *t);
 
 /* Copy them into guest memory (at every machine reset). *rsdp: where the guest finds them. */
 int acpi_install(const struct acpi_tables *t, struct aspace *mem, uint64_t *rsdp, struct err *e);
+
+/* The guest-physical address of the table with this signature, once installed; 0: there is none. */
+uint64_t acpi_gpa(const struct acpi_tables *t, const char *signature);
 
 /* Write each as DIR/<signature>.aml; DIR is made if it is missing. */
 int acpi_dump(const struct acpi_tables *t, const char *dir, struct err *e);

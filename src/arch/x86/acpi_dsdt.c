@@ -16,7 +16,8 @@
 
 #define GED_POWER_BUTTON 2 /* bit in the event selector */
 #define NOTIFY_PRESSED   0x80
-#define SLEEP_S5         5 /* what the sleep control register takes for "off" */
+#define SLEEP_S3         1 /* what the sleep control register or PM1 control takes */
+#define SLEEP_S5         5 /* for "off" */
 
 static size_t begin_device(struct bytes *b, const char *name, const char *eisa_id)
 {
@@ -145,11 +146,11 @@ static void add_ged(struct bytes *b)
     aml_end(b, dev);
 }
 
-static void add_s5(struct bytes *b)
+static void add_sleep_state(struct bytes *b, const char *name, unsigned type)
 {
-    aml_name(b, "\\_S5");
+    aml_name(b, name);
     const size_t package = aml_package(b, 4);
-    aml_integer(b, SLEEP_S5);
+    aml_integer(b, type);
     aml_integer(b, 0);
     aml_integer(b, 0);
     aml_integer(b, 0);
@@ -180,5 +181,8 @@ void acpi_dsdt(struct bytes *b, const struct pc_inventory *has)
         acpi_dsdt_pci(b, has);
     }
     aml_end(b, scope);
-    add_s5(b);
+    if (has->pm) {
+        add_sleep_state(b, "\\_S3", SLEEP_S3);
+    }
+    add_sleep_state(b, "\\_S5", SLEEP_S5);
 }

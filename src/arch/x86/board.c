@@ -6,9 +6,11 @@
  */
 #include "src/arch/plug.h"
 #include "src/arch/x86/acpi.h"
+#include "src/arch/x86/bios.h"
 #include "src/arch/x86/cpuid.h"
 #include "src/arch/x86/mptable.h"
 #include "src/arch/x86/pc.h"
+#include "src/base/le.h"
 #include "src/boot/cmdline.h"
 #include "src/mem/dma.h"
 
@@ -46,6 +48,17 @@ static unsigned gpa_bits(void)
     return __get_cpuid(0x80000008U, &eax, &ebx, &ecx, &edx) ? eax & 0x3f : LEAST;
 }
 
+static int check_pm(const struct config *c, struct err *e)
+{
+    if (!c->pm || c->acpi) {
+        return 0;
+    }
+    err_set(e, EINVAL, "--machine pc: pm=on is of no use with acpi=off");
+    err_hint(e, "leave one of them out");
+    err_status(e, EXIT_USAGE);
+    return -EINVAL;
+}
+
 int board_new(struct machine *m, struct err *e)
 {
     struct board *b = calloc(1, sizeof(*b));
@@ -54,7 +67,10 @@ int board_new(struct machine *m, struct err *e)
     if (b == NULL) {
         return err_set(e, ENOMEM, "cannot set up the machine: out of memory");
     }
-    ret = memmap_init(&b->map, m->ram.size, m->config->pci, e);
+    ret = check_pm(m->config, e);
+    if (ret == 0) {
+        ret = memmap_init(&b->map, m->ram.size, m->config->pci, e);
+    }
     if (ret < 0) {
         free(b);
         return ret;
@@ -64,6 +80,7 @@ int board_new(struct machine *m, struct err *e)
         .com1 = true,
         .rtc = true,
         .pvpanic = true,
+        .pm = m->config->pm || (m->config->testdev && m->config->acpi),
         .pci = m->config->pci,
         .pci_mem64 = m->config->pci ? memmap_pci_mem64(&b->map, gpa_bits()) : 0,
     };
@@ -149,6 +166,12 @@ static int install_reset_vector(struct machine *m, struct err *e)
     return ret < 0 ? err_set(e, -ret, "no guest memory for the reset vector") : 0;
 }
 
+/* For kvm-unit-tests, whose real-mode code counts on firmware. */
+static int install_bios(struct machine *m, struct err *e)
+{
+    return m->config->testdev ? bios_install(m->mem, e) : 0;
+}
+
 /* The tables that say what the machine has; *rsdp is 0 without ACPI. */
 static int install_tables(struct machine *m, uint64_t *rsdp, struct err *e)
 {
@@ -162,6 +185,7 @@ static int install_tables(struct machine *m, uint64_t *rsdp, struct err *e)
     ret = acpi_build(&tables, &m->board->has, e);
     if (ret == 0) {
         ret = acpi_install(&tables, m->mem, rsdp, e);
+        m->board->facs = acpi_gpa(&tables, "FACS");
         acpi_free(&tables);
     }
     return ret;
@@ -190,6 +214,9 @@ int board_load(struct machine *m, struct boot_entry *entry, struct err *e)
         ret = install_reset_vector(m, e);
     }
     if (ret == 0) {
+        ret = install_bios(m, e);
+    }
+    if (ret == 0) {
         ret = install_tables(m, &request.rsdp, e);
     }
     if (ret == 0) {
@@ -198,6 +225,24 @@ int board_load(struct machine *m, struct boot_entry *entry, struct err *e)
         ret = boot_load(&request, entry, e);
     }
     return ret;
+}
+
+/*
+ * What firmware does at the end of S3: enter the kernel where it asked for in the FACS, in real
+ * mode (ACPI 6.4, 5.2.10).
+ */
+int board_wake(struct machine *m, struct boot_entry *entry)
+{
+    enum { WAKING_VECTOR = 12, REAL_MODE_END = 0x100000 };
+    uint8_t vector[4];
+
+    if (m->board->facs == 0 ||
+        dma_read(m->mem, m->board->facs + WAKING_VECTOR, vector, sizeof(vector)) < 0) {
+        return -ENOENT;
+    }
+    const uint32_t gpa = get_le32(vector);
+    *entry = (struct boot_entry){.mode = BOOT_REAL16, .cs = (uint16_t)(gpa >> 4), .ip = gpa & 0xf};
+    return gpa != 0 && gpa < REAL_MODE_END ? 0 : -ENOENT;
 }
 
 int board_dump_tables(struct machine *m, struct err *e)

@@ -4,14 +4,19 @@
  *
  * Locking: main thread, while no vCPU runs.
  */
+#include "devices/acpi_fixed.h"
 #include "devices/pci.h"
 #include "devices/platform.h"
+#include "devices/rtc_cmos.h"
 #include "src/arch/plug.h"
+#include "src/arch/x86/bios.h"
 #include "src/arch/x86/mptable.h"
 #include "src/arch/x86/pc.h"
+#include "src/vm.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 /* --- built-in devices ---------------------------------------------------- */
 
@@ -38,6 +43,35 @@ static int add_pci(struct machine *m, struct err *e)
     return 0;
 }
 
+/* The RTC's alarm wakes it. */
+static int add_fixed_hardware(struct machine *m, struct err *e)
+{
+    struct device *fixed = machine_add_device(m, "acpi-fixed", NULL, e);
+    struct device *rtc = m->devices;
+
+    while (rtc != NULL && strcmp(rtc->cls->name, "rtc-cmos") != 0) {
+        rtc = rtc->next;
+    }
+    if (fixed != NULL && rtc != NULL) {
+        rtc_cmos_on_alarm(rtc, acpi_fixed_alarm(fixed));
+    }
+    return fixed != NULL ? 0 : -EINVAL;
+}
+
+/* What kvm-unit-tests finds on a PC of QEMU's that was started for it. */
+static int add_test_devices(struct machine *m, struct err *e)
+{
+    static const char *const devices[] = {"pc-testdev", "debug-exit,iobase=0xf4,iosize=4",
+                                          "fw-cfg"};
+
+    for (size_t i = 0; i < ARRAY_LEN(devices); i++) {
+        if (machine_add_device(m, devices[i], NULL, e) == NULL) {
+            return -EINVAL;
+        }
+    }
+    return m->config->pci && machine_add_device(m, "pci-testdev", NULL, e) == NULL ? -EINVAL : 0;
+}
+
 int board_add_devices(struct machine *m, struct err *e)
 {
     static const char *const built_in[] = {"uart16550", "rtc-cmos", "i8042",
@@ -51,6 +85,12 @@ int board_add_devices(struct machine *m, struct err *e)
     }
     if (ret == 0) {
         ret = add_pci(m, e);
+    }
+    if (ret == 0 && m->board->has.pm) {
+        ret = add_fixed_hardware(m, e);
+    }
+    if (ret == 0 && m->config->testdev) {
+        ret = add_test_devices(m, e);
     }
     return ret == 0 ? plug_disks(m, e) : ret;
 }
@@ -128,6 +168,10 @@ int board_place(struct machine *m, struct device *d, struct err *e)
 int board_assign(struct machine *m, struct err *e)
 {
     struct device *host = m->board->pci_host;
+    int ret = host != NULL ? pci_assign(host, e) : 0;
 
-    return host != NULL ? pci_assign(host, e) : 0;
+    if (ret == 0 && m->config->testdev && m->vm != NULL) {
+        ret = bios_start_timer(&m->vm->kvm, e);
+    }
+    return ret;
 }

@@ -9,15 +9,16 @@
 /* --- guest-physical memory: low RAM, used by the loader before Linux owns it --- */
 #define PC_GDT_GPA         0x00000500ULL /* boot GDT, 5 entries */
 #define PC_FLAT_LOAD_GPA   0x00007c00ULL /* real-mode images */
-#define PC_BOOT_PARAMS_GPA 0x00008000ULL /* boot_params, or PVH/multiboot information; 4 KiB */
+#define PC_BOOT_PARAMS_GPA 0x00008000ULL /* boot_params, or PVH start_info; 4 KiB */
 #define PC_PAGE_TABLES_GPA 0x00009000ULL /* PML4, PDPT, 4 page directories: 6 pages */
-#define PC_INFO_GPA        0x00010000ULL /* PVH and multiboot tables, up to PC_CMDLINE_GPA */
+#define PC_INFO_GPA        0x00010000ULL /* PVH tables, multiboot information, up to PC_CMDLINE_GPA */
 #define PC_CMDLINE_GPA     0x00020000ULL /* kernel command line, up to 64 KiB */
 #define PC_EBDA_GPA        0x0009fc00ULL /* end of conventional memory */
 #define PC_EBDA_END        0x000a0000ULL
 #define PC_ACPI_GPA        0x000e0000ULL /* RSDP and tables, up to 1 MiB */
 #define PC_ACPI_END        0x00100000ULL
 #define PC_MPTABLE_GPA     0x000f0000ULL /* MP table where there is no ACPI, up to 1 MiB */
+#define PC_BIOS_GPA        0x000fffd0ULL /* interrupt handlers of --machine pc,testdev=on */
 #define PC_RESET_GPA       0x000ffff0ULL /* F000:FFF0, where firmware would be entered */
 #define PC_KERNEL_GPA      0x00100000ULL
 
@@ -54,12 +55,16 @@
 #define PC_PORT_RTC       0x70
 #define PC_PORT_COM1      0x3f8
 #define PC_PORT_PVPANIC   0x505
+#define PC_PORT_PM1_EVENT 0x600 /* 4 ports; these three are of devices/acpi_fixed.c */
+#define PC_PORT_PM1_CTL   0x604 /* 2 */
+#define PC_PORT_PM_TIMER  0x608 /* 4 */
 #define PC_PORT_PCI       0xcf8 /* configuration mechanism #1: 8 ports */
 #define PC_PCI_IO_BASE    0x1000
 #define PC_PCI_IO_SIZE    0xf000
 
 /* --- interrupts (GSI) --- */
 #define PC_GSI_COM1 4
+#define PC_GSI_SCI  7
 #define PC_GSI_RTC  8
 #define PC_GSI_GED  9
 #define PC_GSI_PLATFORM                                                                            \

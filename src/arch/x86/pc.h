@@ -19,6 +19,7 @@ struct board {
     struct region ram_high;  /* from 4 GiB on */
     struct device *pci_host; /* NULL: no PCI */
     struct pc_inventory has;
+    uint64_t facs; /* gpa of the ACPI table with the waking vector; 0: none */
     char *append;  /* --append, joined */
     char *cmdline; /* the same with what a Linux guest needs besides */
 };

@@ -86,17 +86,15 @@ static void set_flat(struct kvm_sregs *s, const struct boot_entry *entry, uint16
     s->idt.limit = 0; /* no handlers: an exception before the kernel's own IDT is fatal */
 }
 
-/* Real mode at 0:ip, or at the reset vector. */
+/* Real mode at cs:ip, or at the reset vector. */
 static void set_real(struct kvm_sregs *s, const struct boot_entry *entry)
 {
     set_segments(s, segment(0, 0xffff, ATTR_CODE16), segment(0, 0xffff, ATTR_DATA16));
     s->tr = segment(0, 0xffff, ATTR_TSS);
     s->gdt.limit = 0xffff;
     s->idt.limit = entry != NULL ? 0x3ff : 0xffff;
-    if (entry == NULL) {
-        s->cs.selector = 0xf000;
-        s->cs.base = 0xffff0000;
-    }
+    s->cs.selector = entry != NULL ? entry->cs : 0xf000;
+    s->cs.base = entry != NULL ? (uint32_t)entry->cs << 4 : 0xffff0000;
 }
 
 void sregs_start(struct kvm_sregs *s, const struct boot_entry *entry, unsigned index)
