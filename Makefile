@@ -85,7 +85,7 @@ BOOT_x86   := $(patsubst %,src/boot/%.c,boot_params detect_x86 elf flat linux_x8
 BOOT_arm64 := src/boot/linux_arm64.c src/boot/gunzip.c src/arch/tree.c
 BOOT_OTHER := $(filter-out $(BOOT_$(ARCH_DIR)),$(BOOT_x86) $(BOOT_arm64))
 LIB_SRC := $(filter-out src/main.c $(BOOT_OTHER),$(wildcard src/*.c src/base/*.c src/mem/*.c \
-             src/console/*.c src/kvm/*.c src/boot/*.c src/arch/*.c src/arch/$(ARCH_DIR)/*.c \
+             src/console/*.c src/snapshot/*.c src/kvm/*.c src/boot/*.c src/arch/*.c src/arch/$(ARCH_DIR)/*.c \
              devices/*.c virtio/*.c virtio/backend/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 MAIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/main.c))

@@ -141,6 +141,15 @@ static void acpi_pm_reset(struct device *d)
     DEVICE_STATE(struct acpi_pm, d)->pending = 0;
 }
 
+/* The interrupt of an event that is unread may have been lost on the way: once more is harmless. */
+static void acpi_pm_resume(struct device *d)
+{
+    struct acpi_pm *p = DEVICE_STATE(struct acpi_pm, d);
+    if (p->pending != 0) {
+        irq_edge_pulse(&p->event);
+    }
+}
+
 static const struct field acpi_pm_fields[] = {
     FIELD(struct acpi_pm, pending, 1),
 };
@@ -157,4 +166,5 @@ const struct device_class acpi_pm_class = {
     .realize = acpi_pm_realize,
     .unrealize = acpi_pm_unrealize,
     .reset = acpi_pm_reset,
+    .resume = acpi_pm_resume,
 };

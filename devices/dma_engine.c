@@ -322,6 +322,31 @@ static void dma_engine_reset(struct device *d)
     e->irq_enable = 0; /* the bus has lowered its line */
 }
 
+static void engine_pause(struct device *d)
+{
+    dma_engine_pause(engine_of(d));
+}
+
+static void engine_resume(struct device *d)
+{
+    dma_engine_resume(engine_of(d));
+}
+
+/* Addresses are judged anew at each piece; what is left of a copy must be a length. */
+static int dma_engine_loaded(struct device *d, struct err *err)
+{
+    struct dma_engine *e = engine_of(d);
+    for (unsigned n = 0; n < DMA_CHANNELS_MAX; n++) {
+        const struct dma_channel *c = &e->channel[n];
+        if (c->running &&
+            (n >= e->channels || c->run.size > e->max_size || c->copied >= c->run.size)) {
+            return err_set(err, EINVAL, "channel %u cannot be where it says it is", n);
+        }
+    }
+    e->irq_enable &= (1U << e->channels) - 1;
+    return 0;
+}
+
 #define CHANNEL_FIELD(member) FIELD_EACH(struct dma_engine, channel, member, 1)
 
 static const struct field dma_engine_fields[] = {
@@ -364,4 +389,7 @@ const struct device_class dma_engine_class = {
     .realize = dma_engine_realize,
     .unrealize = dma_engine_unrealize,
     .reset = dma_engine_reset,
+    .loaded = dma_engine_loaded,
+    .pause = engine_pause,
+    .resume = engine_resume,
 };

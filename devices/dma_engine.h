@@ -72,4 +72,9 @@ void dma_engine_finished(struct dma_engine *e, const struct dma_channel *c);
 int dma_engine_start_thread(struct dma_engine *e, struct err *err);
 void dma_engine_stop_thread(struct dma_engine *e);
 
+/* For snapshots: let copies rest between two pieces, and go on. On the main thread, without the
+ * lock. */
+void dma_engine_pause(struct dma_engine *e);
+void dma_engine_resume(struct dma_engine *e);
+
 #endif

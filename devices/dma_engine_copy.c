@@ -195,6 +195,17 @@ static void forget_work(void *opaque)
     bh_cancel(&e->work);
 }
 
+void dma_engine_pause(struct dma_engine *e)
+{
+    iothread_call(e->iothread, forget_work, e);
+}
+
+/* Without a running channel work() finds nothing to do. */
+void dma_engine_resume(struct dma_engine *e)
+{
+    bh_schedule(&e->work);
+}
+
 void dma_engine_stop_thread(struct dma_engine *e)
 {
     device_lock(&e->dev);

@@ -287,6 +287,33 @@ static void edu_unrealize(struct device *d)
     iothread_free(edu->worker);
 }
 
+static void edu_pause(struct device *d)
+{
+    struct edu *edu = DEVICE_STATE(struct edu, d);
+    iothread_call(edu->worker, cancel, &edu->compute);
+}
+
+static void edu_resume(struct device *d)
+{
+    struct edu *edu = DEVICE_STATE(struct edu, d);
+    device_lock(d);
+    if ((edu->status & STATUS_COMPUTING) != 0) {
+        bh_schedule(&edu->compute);
+    }
+    device_unlock(d);
+}
+
+static int edu_loaded(struct device *d, struct err *e)
+{
+    struct edu *edu = DEVICE_STATE(struct edu, d);
+    (void)e; /* copy() judges a transfer when it is due */
+    edu->status &= STATUS_COMPUTING | STATUS_IRQ_AFTER;
+    if ((edu->dma[CMD] & DMA_RUN) != 0) {
+        timer_arm(&edu->dma_timer, edu->dma_end);
+    }
+    return 0;
+}
+
 static void edu_reset(struct device *d)
 {
     struct edu *edu = DEVICE_STATE(struct edu, d);
@@ -358,4 +385,7 @@ const struct device_class edu_class = {
     .realize = edu_realize,
     .unrealize = edu_unrealize,
     .reset = edu_reset,
+    .loaded = edu_loaded,
+    .pause = edu_pause,
+    .resume = edu_resume,
 };

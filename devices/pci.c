@@ -151,6 +151,40 @@ static void unplug(struct device *d)
     d->slot = NULL;
 }
 
+/* A guest could have written no other bits; the rest of it follows from these. */
+static int loaded(struct device *d, struct err *e)
+{
+    struct pci_function *f = pci_function_of(d);
+
+    pci_config_loaded(f);
+    pci_msix_loaded(f);
+    if (pci_msix_enabled(f) && !pci_msix_has(f, f->raised)) {
+        return err_set(e, EINVAL, "it interrupts by a vector that it has not");
+    }
+    pci_bars_update(f);
+    pci_msi_update(f);
+    pci_msix_update(f);
+    pci_intx_update(f);
+    return 0;
+}
+
+/*
+ * A message that was on its way when the machine was saved is not in what KVM saves. What
+ * asks for an interrupt asks again: a guest may see one more than there were, and never one less.
+ */
+static void resume(struct device *d)
+{
+    const struct pci_function *f = pci_function_of(d);
+
+    device_lock(d);
+    for (unsigned n = 0; n < DEVICE_VECTORS_MAX; n++) {
+        if ((f->raised >> n & 1) != 0 && carrier(f) != BY_PIN) {
+            raise(d, n);
+        }
+    }
+    device_unlock(d);
+}
+
 static const struct field fields[] = {
     FIELD_ARRAY(struct pci_function, config, 1),
     FIELD(struct pci_function, raised, 1),
@@ -167,6 +201,8 @@ static const struct device_bus pci_bus = {
     .lower = lower,
     .may_dma = may_dma,
     .fields = TABLE(fields),
+    .loaded = loaded,
+    .resume = resume,
     .version = 1,
 };
 

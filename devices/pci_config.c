@@ -90,6 +90,13 @@ void pci_config_reset(struct pci_function *f)
     memcpy(f->config, f->reset, sizeof(f->config));
 }
 
+void pci_config_loaded(struct pci_function *f)
+{
+    for (unsigned i = 0; i < PCI_CONFIG_SIZE; i++) {
+        f->config[i] = (uint8_t)((f->reset[i] & ~f->writable[i]) | (f->config[i] & f->writable[i]));
+    }
+}
+
 uint8_t pci_add_capability(struct pci_function *f, uint8_t id, unsigned len)
 {
     const uint8_t at = f->capabilities_end;

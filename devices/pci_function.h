@@ -91,6 +91,8 @@ struct pci_function *pci_function_of(const struct device *d);
 /* The header of info: config, writable and reset. */
 void pci_config_init(struct pci_function *f, const struct pci_info *info);
 void pci_config_reset(struct pci_function *f);
+/* Config came from a snapshot: put back what a guest cannot change. */
+void pci_config_loaded(struct pci_function *f);
 /* size 1, 2 or 4, aligned, inside. With the device's lock held; a write acts at once. */
 uint32_t pci_config_read(struct pci_function *f, unsigned reg, unsigned size);
 void pci_config_write(struct pci_function *f, unsigned reg, uint32_t value, unsigned size);
@@ -139,10 +141,14 @@ void pci_msi_update(struct pci_function *f);
 /* The same for MSI-X, which pci_add_msix() adds; harmless where there is none. */
 void pci_msix_fini(struct pci_function *f);
 bool pci_msix_enabled(const struct pci_function *f);
+/* Are these bits those of vectors it has? */
+bool pci_msix_has(const struct pci_function *f, uint32_t vectors);
 void pci_msix_send(struct pci_function *f, unsigned vector);
 void pci_msix_update(struct pci_function *f);
 /* Its table and pending bits, the configuration space having been reset. */
 void pci_msix_reset(struct pci_function *f);
+/* The same, having come from a snapshot: put back what a guest cannot change. */
+void pci_msix_loaded(struct pci_function *f);
 
 /* --- host bridge (pci_host.c) --- */
 

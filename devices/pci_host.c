@@ -369,6 +369,13 @@ static const struct prop pci_host_props[] = {
          "of INTA of slots 0, 4, 8...; the first of 4"),
 };
 
+static int pci_host_loaded(struct device *d, struct err *e)
+{
+    (void)e;
+    pci_config_loaded(&DEVICE_STATE(struct pci_host, d)->self);
+    return 0;
+}
+
 static const struct field pci_host_fields[] = {
     FIELD_ARRAY(struct pci_host, self.config, 1),
 };
@@ -384,4 +391,5 @@ const struct device_class pci_host_class = {
     .realize = pci_host_realize,
     .unrealize = pci_host_unrealize,
     .reset = pci_host_reset,
+    .loaded = pci_host_loaded,
 };

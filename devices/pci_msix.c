@@ -224,3 +224,18 @@ void pci_msix_reset(struct pci_function *f)
         f->msix_table[i] = i % ENTRY_WORDS == ENTRY_CONTROL ? ENTRY_MASKED : 0;
     }
 }
+
+bool pci_msix_has(const struct pci_function *f, uint32_t vectors)
+{
+    return f->msix != NULL && (uint64_t)vectors >> f->msix->vectors == 0;
+}
+
+void pci_msix_loaded(struct pci_function *f)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(f->msix_table); i++) {
+        f->msix_table[i] &= entry_writable[i % ENTRY_WORDS];
+    }
+    if (!pci_msix_has(f, f->msix_pending)) {
+        f->msix_pending = 0;
+    }
+}

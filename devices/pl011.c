@@ -293,6 +293,24 @@ static void pl011_reset(struct device *d)
     pl011_update_line(u);
 }
 
+static int pl011_loaded(struct device *d, struct err *e)
+{
+    struct pl011 *u = DEVICE_STATE(struct pl011, d);
+    const int ret = serial_loaded(&u->port, e);
+    if (ret < 0) {
+        return ret;
+    }
+    pl011_wire_loaded(u);
+    u->line = false; /* of the new machine */
+    pl011_update_line(u);
+    return 0;
+}
+
+static void pl011_resume(struct device *d)
+{
+    serial_restart(&DEVICE_STATE(struct pl011, d)->port);
+}
+
 static const struct field pl011_fields[] = {
     FIELD(struct pl011, ibrd, 1),
     FIELD(struct pl011, cr, 1),
@@ -307,12 +325,15 @@ static const struct field pl011_fields[] = {
     FIELD(struct pl011, overrun, 1),
     FIELD(struct pl011, listens, 1),
     FIELD(struct pl011, line, 1),
+    FIELD(struct pl011, remind_at, 1),
+    FIELD(struct pl011, settle_at, 1),
     FIELD_ARRAY(struct pl011, port.rx.data, 1),
     FIELD(struct pl011, port.rx.head, 1),
     FIELD(struct pl011, port.rx.count, 1),
     FIELD_ARRAY(struct pl011, port.tx.data, 1),
     FIELD(struct pl011, port.tx.head, 1),
     FIELD(struct pl011, port.tx.count, 1),
+    FIELD(struct pl011, port.idle_polls, 1),
     FIELD(struct pl011, port.polling, 1),
 };
 
@@ -328,4 +349,6 @@ const struct device_class pl011_class = {
     .realize = pl011_realize,
     .unrealize = pl011_unrealize,
     .reset = pl011_reset,
+    .loaded = pl011_loaded,
+    .resume = pl011_resume,
 };

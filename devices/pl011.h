@@ -46,9 +46,10 @@ struct pl011 {
     /* registers */
     uint16_t ibrd, cr, imsc, ris;
     uint8_t ilpr, fbrd, lcrh, ifls, dmacr, rsr;
-    bool overrun; /* DR_OVERRUN, until there is a byte again */
-    bool listens; /* by receive interrupts */
-    bool line;    /* level of the interrupt line */
+    bool overrun;                  /* DR_OVERRUN, until there is a byte again */
+    bool listens;                  /* by receive interrupts */
+    bool line;                     /* level of the interrupt line */
+    uint64_t remind_at, settle_at; /* when the timers are due, in machine ns; 0: not armed */
     struct serial port;
     struct irq out;
     struct timer remind, settle;
@@ -80,5 +81,8 @@ void pl011_rx_reconsider(struct pl011 *u, bool wrote_imsc);
 
 /* The guest sends a byte. */
 void pl011_tx_write(struct pl011 *u, uint8_t byte);
+
+/* After the fields came from a snapshot: the timers. */
+void pl011_wire_loaded(struct pl011 *u);
 
 #endif

@@ -82,7 +82,8 @@ void pl011_rx_reconsider(struct pl011 *u, bool wrote_imsc)
     } else if (wrote_imsc && (u->cr & CR_RECEIVES) == CR_RECEIVES) {
         u->listens = true;
     } else if (!u->listens) {
-        timer_arm(&u->settle, clock_now(u->dev.env->clock) + SETTLE_NS);
+        u->settle_at = clock_now(u->dev.env->clock) + SETTLE_NS;
+        timer_arm(&u->settle, u->settle_at);
     }
 }
 
@@ -90,6 +91,7 @@ static void settled(void *opaque)
 {
     struct pl011 *u = opaque;
     device_lock(&u->dev);
+    u->settle_at = 0;
     u->listens = u->imsc & INT_INPUT;
     serial_resume(&u->port);
     device_unlock(&u->dev);
@@ -99,6 +101,7 @@ static void remind(void *opaque)
 {
     struct pl011 *u = opaque;
     device_lock(&u->dev);
+    u->remind_at = 0;
     pl011_rx_announce(u);
     pl011_update_line(u);
     device_unlock(&u->dev);
@@ -107,7 +110,18 @@ static void remind(void *opaque)
 void pl011_rx_remind(struct pl011 *u)
 {
     if (u->port.rx.count > 0) {
-        timer_arm(&u->remind, clock_now(u->dev.env->clock) + REMIND_NS);
+        u->remind_at = clock_now(u->dev.env->clock) + REMIND_NS;
+        timer_arm(&u->remind, u->remind_at);
+    }
+}
+
+void pl011_wire_loaded(struct pl011 *u)
+{
+    if (u->remind_at != 0) {
+        timer_arm(&u->remind, u->remind_at);
+    }
+    if (u->settle_at != 0) {
+        timer_arm(&u->settle, u->settle_at);
     }
 }
 

@@ -209,6 +209,16 @@ static void pl031_reset(struct device *d)
     arm_timer(r);
 }
 
+static int pl031_loaded(struct device *d, struct err *e)
+{
+    struct pl031 *r = DEVICE_STATE(struct pl031, d);
+    (void)e;
+    r->line = false; /* of the new machine */
+    catch_up(r);
+    arm_timer(r);
+    return 0;
+}
+
 static const struct field pl031_fields[] = {
     FIELD(struct pl031, mr, 1),   FIELD(struct pl031, lr, 1),       FIELD(struct pl031, imsc, 1),
     FIELD(struct pl031, ris, 1),  FIELD(struct pl031, offset_s, 1), FIELD(struct pl031, match_s, 1),
@@ -227,4 +237,5 @@ const struct device_class pl031_class = {
     .realize = pl031_realize,
     .unrealize = pl031_unrealize,
     .reset = pl031_reset,
+    .loaded = pl031_loaded,
 };

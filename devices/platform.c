@@ -60,6 +60,13 @@ static bool may_dma(const struct device *d)
     return true;
 }
 
+static int loaded(struct device *d, struct err *e)
+{
+    (void)e;
+    drive(slot_of(d), slot_of(d)->raised);
+    return 0;
+}
+
 static const struct field fields[] = {FIELD(struct platform_slot, raised, 1)};
 
 static const struct device_bus platform_bus = {
@@ -71,6 +78,7 @@ static const struct device_bus platform_bus = {
     .lower = lower,
     .may_dma = may_dma,
     .fields = TABLE(fields),
+    .loaded = loaded,
     .version = 1,
 };
 

@@ -23,6 +23,8 @@
  */
 #include "devices/rtc_cmos.h"
 
+#include <errno.h>
+
 #define KIB 1024ULL
 #define MIB (1024 * KIB)
 
@@ -298,6 +300,24 @@ static void rtc_reset(struct device *d)
     arm_timer(r);
 }
 
+/* Far beyond all years that the time bytes can say. */
+#define OFFSET_MAX_S (INT64_C(1) << 40)
+
+/* What has come due since the snapshot, on the host's clock of now, comes at once. */
+static int rtc_loaded(struct device *d, struct err *e)
+{
+    struct rtc *r = DEVICE_STATE(struct rtc, d);
+    if (r->offset_s < -OFFSET_MAX_S || r->offset_s > OFFSET_MAX_S || r->phase_ns >= NS_PER_SEC ||
+        r->seen_s < -2 * OFFSET_MAX_S || r->seen_s > 2 * OFFSET_MAX_S || r->index >= CMOS_SIZE) {
+        return err_set(e, EINVAL, "its time or index is impossible");
+    }
+    r->copied_at = 0;
+    r->line = false; /* of the new machine */
+    catch_up(r);
+    arm_timer(r);
+    return 0;
+}
+
 static const struct reg_block rtc_blocks[] = {
     {
         .name = "ports",
@@ -332,4 +352,5 @@ const struct device_class rtc_cmos_class = {
     .realize = rtc_realize,
     .unrealize = rtc_unrealize,
     .reset = rtc_reset,
+    .loaded = rtc_loaded,
 };

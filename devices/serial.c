@@ -5,6 +5,8 @@
 
 #include "src/base/trace.h"
 
+#include <errno.h>
+
 /* A guest that looks so often in a row without cause waits for input. */
 #define POLLS_TO_LISTEN 16
 
@@ -95,6 +97,22 @@ static void console_writable(void *opaque)
         s->ops->sent(s->dev);
     }
     device_unlock(s->dev);
+}
+
+int serial_loaded(const struct serial *s, struct err *e)
+{
+    const struct byte_fifo *rx = &s->rx, *tx = &s->tx;
+
+    if (rx->head < BYTE_FIFO_SIZE && rx->count <= BYTE_FIFO_SIZE && tx->head < BYTE_FIFO_SIZE &&
+        tx->count <= BYTE_FIFO_SIZE) {
+        return 0;
+    }
+    return err_set(e, EINVAL, "a FIFO holds more than %d bytes", BYTE_FIFO_SIZE);
+}
+
+void serial_restart(struct serial *s)
+{
+    console_writable(s);
 }
 
 void serial_attach(struct serial *s, struct device *d, const struct serial_ops *ops)

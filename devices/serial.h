@@ -57,4 +57,9 @@ void serial_idle_poll(struct serial *s);
 /* The guest set the port up anew: find out again how it receives. */
 void serial_reconsider(struct serial *s);
 
+/* For a device's loaded(): are the FIFOs that came from a snapshot possible? -EINVAL with e set. */
+int serial_loaded(const struct serial *s, struct err *e);
+/* And for its resume(), without the lock: send what waited in tx. */
+void serial_restart(struct serial *s);
+
 #endif

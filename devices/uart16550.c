@@ -314,6 +314,25 @@ static void uart_reset(struct device *d)
     uart_update_line(u);
 }
 
+static int uart_loaded(struct device *d, struct err *e)
+{
+    struct uart *u = DEVICE_STATE(struct uart, d);
+    const int ret = serial_loaded(&u->port, e);
+    if (ret < 0) {
+        return ret;
+    }
+    u->fcr &= FCR_KEPT;
+    uart_wire_loaded(u);
+    u->line = false; /* of the new machine */
+    uart_update_line(u);
+    return 0;
+}
+
+static void uart_resume(struct device *d)
+{
+    serial_restart(&DEVICE_STATE(struct uart, d)->port);
+}
+
 static const struct field uart_fields[] = {
     FIELD(struct uart, ier, 1),
     FIELD(struct uart, fcr, 1),
@@ -325,12 +344,14 @@ static const struct field uart_fields[] = {
     FIELD(struct uart, overrun, 1),
     FIELD(struct uart, thre_pending, 1),
     FIELD(struct uart, timeout_pending, 1),
+    FIELD(struct uart, timeout_at, 1),
     FIELD_ARRAY(struct uart, port.rx.data, 1),
     FIELD(struct uart, port.rx.head, 1),
     FIELD(struct uart, port.rx.count, 1),
     FIELD_ARRAY(struct uart, port.tx.data, 1),
     FIELD(struct uart, port.tx.head, 1),
     FIELD(struct uart, port.tx.count, 1),
+    FIELD(struct uart, port.idle_polls, 1),
     FIELD(struct uart, port.polling, 1),
     FIELD(struct uart, line, 1),
 };
@@ -347,4 +368,6 @@ const struct device_class uart16550_class = {
     .realize = uart_realize,
     .unrealize = uart_unrealize,
     .reset = uart_reset,
+    .loaded = uart_loaded,
+    .resume = uart_resume,
 };

@@ -50,8 +50,8 @@ struct uart {
     bool overrun;         /* LSR bit 1 */
     bool thre_pending;    /* transmitter-empty interrupt */
     bool timeout_pending; /* character time-out interrupt */
-    bool timer_on;
-    bool line; /* level of the interrupt line */
+    uint64_t timeout_at;  /* machine ns at which the reader is reminded; 0: not */
+    bool line;            /* level of the interrupt line */
     struct serial port;
     struct irq out;
     struct timer timeout;
@@ -84,5 +84,8 @@ void uart_rx_clear(struct uart *u);
 
 /* The guest sends a byte. */
 void uart_tx_write(struct uart *u, uint8_t byte);
+
+/* After the fields came from a snapshot: the reminder of bytes left in the FIFO. */
+void uart_wire_loaded(struct uart *u);
 
 #endif

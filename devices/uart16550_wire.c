@@ -65,9 +65,9 @@ uint8_t uart_rx_read(struct uart *u)
     uint8_t byte = serial_take(&u->port);
     bool below = rx->count < uart_rx_trigger(u);
     u->timeout_pending = false;
-    if (rx->count > 0 && below && !u->timer_on) {
-        u->timer_on = true;
-        timer_arm(&u->timeout, clock_now(u->dev.env->clock) + TIMEOUT_NS);
+    if (rx->count > 0 && below && u->timeout_at == 0) {
+        u->timeout_at = clock_now(u->dev.env->clock) + TIMEOUT_NS;
+        timer_arm(&u->timeout, u->timeout_at);
     }
     if (below && rx->count <= BYTE_FIFO_SIZE / 2) {
         serial_resume(&u->port);
@@ -76,11 +76,18 @@ uint8_t uart_rx_read(struct uart *u)
     return byte;
 }
 
+void uart_wire_loaded(struct uart *u)
+{
+    if (u->timeout_at != 0) {
+        timer_arm(&u->timeout, u->timeout_at);
+    }
+}
+
 static void rx_timeout(void *opaque)
 {
     struct uart *u = opaque;
     device_lock(&u->dev);
-    u->timer_on = false;
+    u->timeout_at = 0;
     u->timeout_pending = uart_fifo_mode(u) && u->port.rx.count > 0;
     uart_update_line(u);
     device_unlock(&u->dev);

@@ -57,6 +57,11 @@ void clock_pause(struct clock *c)
     }
 }
 
+void clock_set(struct clock *c, uint64_t ns)
+{
+    atomic_store(&c->state, ns << 1 | 1);
+}
+
 void clock_resume(struct clock *c)
 {
     if (!clock_paused(c)) {

@@ -50,6 +50,8 @@ uint64_t clock_realtime(const struct clock *c);
 void clock_pause(struct clock *c);
 void clock_resume(struct clock *c);
 bool clock_paused(const struct clock *c);
+/* Of a paused clock: go on from machine time ns. */
+void clock_set(struct clock *c, uint64_t ns);
 
 void clock_add_waiter(struct clock *c, struct clock_waiter *w);
 void clock_del_waiter(struct clock *c, struct clock_waiter *w);

@@ -6,6 +6,7 @@
 #include "src/config_rows.h"
 
 #include "src/base/opts.h"
+#include "src/snapshot/file.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -20,6 +21,7 @@
 static const struct option_table *const tables[] = {
     &config_guest_options,
     &config_run_options,
+    &config_snapshot_options,
     &config_info_options,
 };
 
@@ -87,7 +89,7 @@ static int check_combination(const struct config *c, struct err *e)
             return ret;
         }
     }
-    if (c->action == ACTION_RUN && c->kernel == NULL) {
+    if (c->action == ACTION_RUN && c->kernel == NULL && c->snapshot_load == NULL) {
         err_set(e, EINVAL, "no kernel was given");
         err_hint(e, "vmm --kernel FILE [--disk FILE]; vmm --help lists the options");
         return -EINVAL;
@@ -136,7 +138,7 @@ int config_parse(struct config *c, int argc, char **argv, struct err *e)
     struct option longs[ROWS_MAX + 1] = {0};
     int ret;
 
-    *c = (struct config){.memory = MEMORY_DEFAULT, .cpus = 1, .acpi = true, .pci = true};
+    *c = (struct config){.acpi = true, .pci = true};
     for (size_t i = 0; i < ROWS_MAX && row_at(i) != NULL; i++) {
         longs[i].name = row_at(i)->name;
         longs[i].has_arg = row_at(i)->arg ? required_argument : no_argument;
@@ -149,13 +151,20 @@ int config_parse(struct config *c, int argc, char **argv, struct err *e)
     if (ret < 0) {
         err_status(e, EXIT_USAGE);
     }
+    if (c->snapshot_load == NULL) {
+        config_defaults(c);
+    }
     if (c->console == NULL) {
         c->console = "stdio";
     }
-    if (c->cpu == NULL) {
-        c->cpu = "host";
-    }
     return ret;
+}
+
+void config_defaults(struct config *c)
+{
+    c->memory = c->memory != 0 ? c->memory : MEMORY_DEFAULT;
+    c->cpus = c->cpus != 0 ? c->cpus : 1;
+    c->cpu = c->cpu != NULL ? c->cpu : "host";
 }
 
 void config_free(struct config *c)
@@ -164,6 +173,13 @@ void config_free(struct config *c)
     free(c->appends.items);
     free(c->disks.items);
     free(c->devices.items);
+    free(c->save.path);
+    free(c->save.pattern);
+    snapshot_file_close(c->snapshot);
+    for (size_t i = 0; i < c->owned_count; i++) {
+        free(c->owned[i]);
+    }
+    free(c->owned);
 }
 
 void config_help(FILE *out)

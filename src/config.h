@@ -9,6 +9,7 @@
 #define CONFIG_H
 
 #include "src/base/err.h"
+#include "src/snapshot/snapshot.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,6 +45,7 @@ struct config {
     struct string_list disks;   /* FILE[,ro]..., as typed */
     struct string_list devices; /* NAME[,prop=value]..., as typed */
     uint64_t memory;            /* bytes */
+    bool machine_given;         /* there was a --machine */
     unsigned cpus;
     const char *cpu; /* host[,-feature]... */
     bool acpi;       /* --machine pc,acpi= */
@@ -61,11 +63,20 @@ struct config {
     const char *dtb; /* instead of the tree the board makes */
     const char *info;
     bool info_at_end; /* not ACTION_DESCRIBE: run, and print info when the guest has ended */
+    struct snapshot_request save; /* path NULL: none */
+    /* With snapshot_load, what is not given stays 0 and NULL until snapshot_open(). */
+    const char *snapshot_load;
+    struct snapshot_file *snapshot; /* NULL: the machine begins with a kernel */
+    char **owned;                   /* strings that do not belong to argv */
+    size_t owned_count;
 };
 
 /* 0, or -EINVAL / -ENOMEM with e set (status EXIT_USAGE). Free with config_free() in any case. */
 int config_parse(struct config *c, int argc, char **argv, struct err *e);
 void config_free(struct config *c);
+
+/* Memory, CPUs and so on as they are when nobody says anything. */
+void config_defaults(struct config *c);
 
 /* The value of --machine; -EINVAL with e set. For config_parse(). */
 int config_set_machine(struct config *c, const char *value, struct err *e);

@@ -141,6 +141,7 @@ int config_set_machine(struct config *c, const char *value, struct err *e)
     if (ret < 0) {
         return ret;
     }
+    c->machine_given = true;
     t = find_machine(list.name, e);
     ret = t != NULL ? 0 : -EINVAL;
     for (size_t i = 0; i < list.count && ret == 0; i++) {

@@ -30,6 +30,7 @@ struct option_table {
 extern const struct option_table config_guest_options;
 extern const struct option_table config_run_options;
 extern const struct option_table config_info_options;
+extern const struct option_table config_snapshot_options;
 
 /* For options that repeat; -ENOMEM. */
 int config_list_add(struct string_list *list, const char *item, struct err *e);

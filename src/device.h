@@ -40,6 +40,7 @@ struct chardev;
 
 /* What a guest can ask of the machine through a device. */
 enum machine_event {
+    MACHINE_READY, /* what comes before a snapshot is over (--snapshot-save) */
     MACHINE_POWEROFF,
     MACHINE_REBOOT,
     MACHINE_SLEEP,      /* ACPI S3: nothing runs until MACHINE_WAKE, RAM stays */
@@ -179,12 +180,16 @@ struct field {
     uint32_t count;
     size_t stride;  /* bytes from one element to the next */
     uint32_t since; /* class version that introduced it */
+    bool boolean;   /* of type bool, where only 0 and 1 are values */
 };
+
+#define FIELD_IS_BOOL(value) _Generic((value), bool : true, default : false)
 
 #define FIELD(state, member, ver)                                                                  \
     {                                                                                              \
         .name = #member, .offset = offsetof(state, member), .size = sizeof(((state *)0)->member),  \
-        .count = 1, .stride = sizeof(((state *)0)->member), .since = (ver)                         \
+        .count = 1, .stride = sizeof(((state *)0)->member), .since = (ver),                        \
+        .boolean = FIELD_IS_BOOL(((state *)0)->member)                                             \
     }
 #define FIELD_ARRAY(state, member, ver)                                                            \
     {                                                                                              \
@@ -197,7 +202,8 @@ struct field {
     {                                                                                              \
         .name = #array "." #member, .offset = offsetof(state, array[0].member),                    \
         .size = sizeof(((state *)0)->array[0].member), .count = ARRAY_LEN(((state *)0)->array),    \
-        .stride = sizeof(((state *)0)->array[0]), .since = (ver)                                   \
+        .stride = sizeof(((state *)0)->array[0]), .since = (ver),                                  \
+        .boolean = FIELD_IS_BOOL(((state *)0)->array[0].member)                                    \
     }
 
 /* --- buses ------------------------------------------------------------ */
@@ -222,6 +228,9 @@ struct device_bus {
     const struct field *fields; /* of what device.slot points to */
     size_t field_count;
     uint32_t version;
+    /* As in a class; they come before the class's. */
+    int (*loaded)(struct device *d, struct err *e);
+    void (*resume)(struct device *d);
 };
 
 /*
@@ -271,6 +280,19 @@ struct device_class {
     void (*unrealize)(struct device *d);
     /* Back to power-on state. Called after realize and at every machine reset. */
     void (*reset)(struct device *d);
+    /*
+     * The fields have been read from a snapshot, and no vCPU runs. A file may say anything: judge
+     * what could lead out of bounds, and bring up to date what follows from the fields (lines,
+     * timers, addresses in guest memory). With the device's lock held. -EINVAL with e set.
+     */
+    int (*loaded)(struct device *d, struct err *e);
+    /*
+     * For classes that work on a thread of their own: come to rest, with all there is to save in
+     * the fields; and go on, also after loaded. On the main thread, without the lock, while no vCPU
+     * runs.
+     */
+    void (*pause)(struct device *d);
+    void (*resume)(struct device *d);
 };
 
 #define DEVICE_ID_MAX      32

@@ -5,6 +5,7 @@
 
 #include "src/arch/board.h"
 #include "src/console/chardev.h"
+#include "src/console/watch.h"
 #include "src/run.h"
 #include "src/vm.h"
 
@@ -245,6 +246,9 @@ static int machine_build(struct machine *m, struct err *e)
     if (ret == 0) {
         ret = ram_alloc(&m->ram, m->config->memory, e);
     }
+    if (ret == 0 && m->config->snapshot != NULL) {
+        ret = snapshot_map_ram(m->config->snapshot, &m->ram, e);
+    }
     if (ret == 0) {
         ret = spaces_init(m, e);
     }
@@ -258,6 +262,9 @@ static int machine_build(struct machine *m, struct err *e)
     }
     if (ret == 0) {
         m->console = chardev_open(run ? m->config->console : "null", m->loop, &escape, e);
+        if (m->console != NULL && m->config->save.pattern != NULL) {
+            m->console = chardev_watch(m->console, m->config->save.pattern, run_ready, m, e);
+        }
         m->env.console = m->console;
         ret = m->console ? 0 : -EINVAL;
     }

@@ -14,6 +14,7 @@
 #include "src/run_cli.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,7 +135,11 @@ int main(int argc, char **argv)
     int status;
 
     chardev_reserve_stdio();
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of write() */
     status = config_parse(&config, argc, argv, &e);
+    if (status == 0 && config.action == ACTION_RUN && config.snapshot_load != NULL) {
+        status = snapshot_open(&config, &e);
+    }
     if (status == 0) {
         status = act(&config, &e);
     }

@@ -20,6 +20,7 @@
     X(pc_testdev)                                                                                  \
     X(pci_testdev)                                                                                 \
     X(fw_cfg)                                                                                      \
+    X(snapshot_ready)                                                                              \
     X(pvpanic)                                                                                     \
     X(virtio_blk)                                                                                  \
     X(edu)                                                                                         \

@@ -7,8 +7,6 @@
 #include "src/vm.h"
 
 #include <errno.h>
-#include <string.h>
-#include <sys/mman.h>
 
 /* --- events ---------------------------------------------------------------- */
 
@@ -37,6 +35,11 @@ void run_event(void *opaque, enum machine_event event, int value)
     struct machine *m = opaque;
 
     switch (event) {
+    case MACHINE_READY:
+        if (m->config->save.path != NULL) {
+            request(m, PENDING_SNAPSHOT, EXIT_OK, NULL);
+        }
+        break;
     case MACHINE_POWEROFF:
         request(m, PENDING_END, EXIT_OK, NULL);
         break;
@@ -73,6 +76,11 @@ void run_quit(void *opaque)
     run_end(opaque, EXIT_INTERRUPT);
 }
 
+void run_ready(void *opaque)
+{
+    run_event(opaque, MACHINE_READY, 0);
+}
+
 void run_stop(struct machine *m)
 {
     struct run *run = &m->vm->run;
@@ -81,6 +89,13 @@ void run_stop(struct machine *m)
     run->stop = true;
     pthread_mutex_unlock(&run->lock);
     ask_attention(m);
+}
+
+static int no_kernel(struct err *e)
+{
+    err_set(e, EINVAL, "the guest reboots, and a snapshot has no kernel to load");
+    err_hint(e, "--no-reboot ends vmm instead, with status 0; or give the kernel by --kernel");
+    return -EINVAL;
 }
 
 /* Devices and interrupt controllers back to power-on; the vCPUs are paused. */
@@ -99,11 +114,10 @@ static int reset_devices(struct machine *m, struct err *e)
 static int restart(struct machine *m, struct err *e)
 {
     struct boot_entry entry;
-    int ret = reset_devices(m, e);
+    int ret = m->config->kernel != NULL ? reset_devices(m, e) : no_kernel(e);
 
-    /* Fresh zero pages; KVM follows through the MMU notifier. */
-    if (ret == 0 && madvise(m->ram.host, m->ram.size, MADV_DONTNEED) < 0) {
-        ret = err_set(e, errno, "cannot clear guest RAM: %s", strerror(errno));
+    if (ret == 0) {
+        ret = ram_clear(&m->ram, e); /* KVM follows through the MMU notifier */
     }
     if (ret == 0) {
         ret = board_load(m, &entry, e);
@@ -138,12 +152,30 @@ static enum pending take_pending(struct run *run, bool *stop)
     return pending;
 }
 
+/* The first time the guest is ready; later it may say so in vain. */
+static int save(struct machine *m, struct err *e)
+{
+    struct run *run = &m->vm->run;
+
+    if (run->saved) {
+        return 0;
+    }
+    run->saved = true;
+    const int ret = snapshot_save(m, e);
+    if (ret == 0 && !m->config->save.go_on) {
+        run_end(m, EXIT_OK);
+    }
+    return ret;
+}
+
 /* Do what is pending, if it is not the end; the vCPUs are paused. */
 static int act(struct machine *m, enum pending pending, struct err *e)
 {
     int ret = 0;
 
-    if (pending == PENDING_SLEEP) {
+    if (pending == PENDING_SNAPSHOT) {
+        ret = save(m, e);
+    } else if (pending == PENDING_SLEEP) {
         m->vm->run.asleep = true;
     } else if (pending == PENDING_WAKE || pending == PENDING_REBOOT) {
         ret = pending == PENDING_WAKE ? wake_up(m, e) : restart(m, e);
@@ -172,7 +204,7 @@ static void handle_event(void *opaque)
         run_end(m, (int)vm->run.err.status);
         return;
     }
-    if (pending == PENDING_END || stop) {
+    if (vm->run.pending == PENDING_END || stop) { /* also by what was just done */
         loop_stop(m->loop);
     } else {
         resume(m);
@@ -199,8 +231,12 @@ void run_destroy(struct machine *m)
 int run_start(struct machine *m, struct err *e)
 {
     struct boot_entry entry;
-    int ret = board_load(m, &entry, e);
+    int ret;
 
+    if (m->config->snapshot != NULL) {
+        return snapshot_load(m, e);
+    }
+    ret = board_load(m, &entry, e);
     return ret < 0 ? ret : vcpus_reset(&m->vm->vcpus, &entry, e);
 }
 

@@ -1,8 +1,8 @@
 /*
  * The run of a machine, from the first instruction to its end.
  *
- * A run ends, sleeps or starts over, by an event: from a device (power-off, reboot,
- * sleep, panic, debug-exit), from a vCPU (crash), or from whoever uses the machine.
+ * A run ends, sleeps, starts over or is saved, by an event: from a device (power-off, reboot,
+ * sleep, panic, debug-exit, ready), from a vCPU (crash), or from whoever uses the machine.
  * Whoever brings it records it, asks the vCPUs to pause and schedules the main
  * loop to act on it. The first event wins, but an end wins over a reboot that
  * has not begun.
@@ -24,6 +24,7 @@
 /* What is to be done; a later value wins over an earlier one. */
 enum pending {
     PENDING_NOTHING,
+    PENDING_SNAPSHOT,
     PENDING_SLEEP,
     PENDING_WAKE,
     PENDING_REBOOT,
@@ -36,17 +37,19 @@ struct run {
     pthread_mutex_t lock;
     enum pending pending;
     bool asleep;               /* the vCPUs stay paused until something wakes the machine */
+    bool saved;                /* the snapshot is made; or begun */
     bool stop;                 /* run_go() is to return; the guest is to stay as it is */
     int status;                /* of PENDING_END */
     const struct crash *crash; /* NULL: none */
-    struct err err;            /* why a reboot failed; what empty: none did */
+    struct err err;            /* why a reboot or snapshot failed; what empty: none did */
 };
 
 /* m->vm->run, before anything can report an event. */
 void run_init(struct machine *m);
 void run_destroy(struct machine *m);
 
-/* Load the kernel, and power-on state for the vCPUs. Once, before run_go(). 0 or -errno. */
+/* Load the kernel, and power-on state for the vCPUs; or a snapshot. Once, before run_go(). 0 or
+ * -errno. */
 int run_start(struct machine *m, struct err *e);
 
 /*
@@ -63,6 +66,7 @@ void run_end(struct machine *m, int status);
 /* For struct device_env, struct vm_callbacks and struct chardev_escape; opaque is the machine. */
 void run_event(void *opaque, enum machine_event event, int value);
 void run_crash(void *opaque, const struct crash *c);
-void run_quit(void *opaque); /* Ctrl-A x: status 130 */
+void run_quit(void *opaque);  /* Ctrl-A x: status 130 */
+void run_ready(void *opaque); /* for chardev_watch() */
 
 #endif

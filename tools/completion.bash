@@ -4,7 +4,7 @@ _vmm()
     local cur prev options
     _init_completion -s 2>/dev/null || { cur=${COMP_WORDS[COMP_CWORD]}; prev=${COMP_WORDS[COMP_CWORD-1]}; }
     case $prev in
-        --kernel | --initrd | --disk | --trace-file | --dump-acpi | --dump-fdt | --dtb)
+        --kernel | --initrd | --disk | --trace-file | --dump-acpi | --dump-fdt | --dtb | --snapshot-save | --snapshot-load)
             compopt -o filenames 2>/dev/null
             COMPREPLY=($(compgen -f -- "$cur"))
             return ;;

@@ -221,7 +221,7 @@ static int blk_realize(struct device *d, struct err *e)
         return ret;
     }
     if (b->block == NULL) {
-        b->block = raw_open(b->file, b->ro, e);
+        b->block = b->overlay && !b->ro ? overlay_open(b->file, e) : raw_open(b->file, b->ro, e);
     }
     if (b->block == NULL) {
         return -EINVAL;
@@ -252,10 +252,27 @@ static void blk_reset(struct device *d)
     atomic_store(&b->writeback, true);
 }
 
+static int blk_loaded(struct device *d, struct err *e)
+{
+    return virtio_loaded(&DEVICE_STATE(struct virtio_blk, d)->v, e);
+}
+
+static void blk_pause(struct device *d)
+{
+    virtio_pause(&DEVICE_STATE(struct virtio_blk, d)->v);
+}
+
+static void blk_resume(struct device *d)
+{
+    virtio_resume(&DEVICE_STATE(struct virtio_blk, d)->v);
+}
+
 static const struct prop props[] = {
     VIRTIO_MMIO_PROPS(struct virtio_blk, mmio),
     PROP(struct virtio_blk, file, PROP_STRING, NULL, 0, 0, "regular file or block device"),
     PROP(struct virtio_blk, ro, PROP_BOOL, NULL, 0, 0, "read-only; such disks can be shared"),
+    PROP(struct virtio_blk, overlay, PROP_BOOL, NULL, 0, 0,
+         "leave the file as it is: what is written ends with vmm"),
     PROP(struct virtio_blk, format, PROP_STRING, "raw", 0, 0, "format of the file: raw"),
     PROP(struct virtio_blk, serial, PROP_STRING, NULL, 0, 0, "what the guest reads as its id"),
 };
@@ -280,4 +297,7 @@ const struct device_class virtio_blk_class = {
     .realize = blk_realize,
     .unrealize = blk_unrealize,
     .reset = blk_reset,
+    .loaded = blk_loaded,
+    .pause = blk_pause,
+    .resume = blk_resume,
 };

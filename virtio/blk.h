@@ -65,6 +65,7 @@ struct virtio_blk {
     char *format;
     char *serial;
     bool ro;
+    bool overlay;
     struct block *block;    /* owned; one set before realize is used instead of `file` */
     uint8_t config[60];     /* little-endian; all but the writeback byte */
     _Atomic bool writeback; /* false: a write is on stable storage when it completes */

@@ -307,11 +307,21 @@ static void reset(struct virtio_device *v)
     atomic_store(&m->interrupt_status, 0);
 }
 
+/* The edge may have been lost on its way into the guest; one more is harmless. */
+static void resume(struct virtio_device *v)
+{
+    struct virtio_mmio *m = mmio_of(v);
+    if (atomic_load(&m->interrupt_status) != 0) {
+        irq_edge_pulse(&m->irq);
+    }
+}
+
 static const struct virtio_transport transport = {
     .queue_interrupt = queue_interrupt,
     .config_interrupt = config_interrupt,
     .set_doorbell = set_doorbell,
     .reset = reset,
+    .resume = resume,
 };
 
 /* --- life ---------------------------------------------------------------- */

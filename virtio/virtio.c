@@ -289,6 +289,85 @@ void virtio_reset(struct virtio_device *v)
     atomic_store(&v->status, 0);
 }
 
+/* --- snapshots ---------------------------------------------------------- */
+
+/* On the I/O thread: take no more chains. Kicks wait in the eventfds. */
+static void rest_queues(void *opaque)
+{
+    struct virtio_device *v = opaque;
+    for (unsigned i = 0; i < v->vcls->queues; i++) {
+        if (v->queues[i].attached) {
+            loop_del_fd(iothread_loop(v->iothread), &v->queues[i].kick);
+            v->queues[i].attached = false;
+        }
+    }
+    if (v->vcls->drain != NULL) {
+        v->vcls->drain(v);
+    }
+}
+
+void virtio_pause(struct virtio_device *v)
+{
+    iothread_call(v->iothread, rest_queues, v);
+}
+
+/* Which kicks came before the snapshot is not known: each queue looks once. */
+void virtio_resume(struct virtio_device *v)
+{
+    device_lock(&v->dev);
+    if ((virtio_status(v) & VIRTIO_DRIVER_OK) != 0) {
+        start_queues(v);
+        for (unsigned i = 0; i < v->vcls->queues; i++) {
+            if (virtio_queue_running(&v->queues[i])) {
+                virtio_queue_kick(&v->queues[i]);
+            }
+        }
+    }
+    v->transport->resume(v);
+    device_unlock(&v->dev);
+}
+
+/* Look the ring's places up; its indices came from the file and are in the ring already. */
+static void load_queue(struct virtio_queue *q)
+{
+    struct virtio_device *v = q->dev;
+    const struct virtqueue saved = q->ring;
+    const int ret = virtqueue_map(&q->ring, v->dev.env->mem, &q->layout,
+                                  virtio_has(v, VIRTIO_F_RING_INDIRECT_DESC),
+                                  virtio_has(v, VIRTIO_F_RING_EVENT_IDX));
+    if (ret < 0) {
+        virtio_needs_reset(v);
+        return;
+    }
+    q->mapped = true;
+    q->ring.next_avail = saved.next_avail;
+    q->ring.used_idx = saved.used_idx;
+    q->ring.signalled = saved.signalled;
+    if ((virtio_status(v) & VIRTIO_NEEDS_RESET) != 0) {
+        virtqueue_break(&q->ring, "it was when the snapshot was made");
+    }
+}
+
+int virtio_loaded(struct virtio_device *v, struct err *e)
+{
+    const uint8_t status = virtio_status(v);
+    const bool agreed = (status & VIRTIO_FEATURES_OK) != 0;
+    if ((status & ~KNOWN_STATUS) != 0 || ((status & VIRTIO_DRIVER_OK) != 0 && !agreed)) {
+        return err_set(e, EINVAL, "a driver's status cannot be 0x%02x", status);
+    }
+    if (agreed && (v->driver_features & ~v->offered) != 0) {
+        return err_set(e, EINVAL, "the driver uses features 0x%" PRIx64 ", which it has not",
+                       v->driver_features & ~v->offered);
+    }
+    for (unsigned i = 0; i < v->vcls->queues; i++) {
+        v->queues[i].mapped = false;
+        if (v->queues[i].ready) {
+            load_queue(&v->queues[i]);
+        }
+    }
+    return 0;
+}
+
 /* --- queues: data path -------------------------------------------------- */
 
 static void kicked(void *opaque, uint32_t events)

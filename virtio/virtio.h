@@ -86,6 +86,8 @@ struct virtio_transport {
     /* Have q->kick_fd signalled without an exit from now on, or no more. Best effort. */
     void (*set_doorbell)(struct virtio_device *v, struct virtio_queue *q, bool on);
     void (*reset)(struct virtio_device *v);
+    /* Saved state goes on: interrupt for what the driver has not acknowledged. */
+    void (*resume)(struct virtio_device *v);
 };
 
 /* The state struct of a virtio device begins with this. */
@@ -115,6 +117,14 @@ int virtio_realize(struct virtio_device *v, uint64_t features, struct err *e);
 void virtio_unrealize(struct virtio_device *v);
 /* Back to status 0. Waits until requests in flight have ended. */
 void virtio_reset(struct virtio_device *v);
+
+/*
+ * Snapshots: from loaded, pause and resume of a device class. loaded: -EINVAL with e set; a ring
+ * that cannot be where the file says is left unused, as when a driver puts it there.
+ */
+int virtio_loaded(struct virtio_device *v, struct err *e);
+void virtio_pause(struct virtio_device *v);
+void virtio_resume(struct virtio_device *v);
 
 /* --- control path: what a transport's registers do --------------------- */
 

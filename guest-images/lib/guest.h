@@ -39,6 +39,12 @@ _Noreturn void guest_reset(void);
  * be called once. */
 unsigned count_starts(void);
 
+/*
+ * Say that the machine may be saved, to the snapshot-ready device, which must be there. What
+ * follows may happen in several machines. Returns how often this one was restored.
+ */
+unsigned snapshot_point(void);
+
 /* --- console and checks -------------------------------------------------- */
 
 /* Formats: %c %s %u %x %lu %lx %%, with an optional width padded with zeros (%08x). */

@@ -91,6 +91,30 @@ int arch_vcpu_reset(struct kvm *kvm, int fd, unsigned index, const struct cpu_mo
 /* After that: the registers the boot CPU starts a kernel with. */
 int arch_vcpu_enter(struct kvm *kvm, int fd, const struct boot_entry *entry, struct err *e);
 
+/* --- snapshots: see docs/snapshots.md --- */
+
+struct pack;
+struct unpack;
+
+void cpu_model_save(const struct cpu_model *m, struct pack *out);
+/*
+ * Would a guest notice that m is not the model in the snapshot? -ENOTSUP: yes; e names what it
+ * would miss, or find different.
+ */
+int cpu_model_check(const struct cpu_model *m, struct unpack *in, struct err *e);
+
+/* What arch_vcpu_init() and arch_vcpu_enter() do not set, and the guest or time did since. -errno,
+ * -ENOTSUP: it cannot be saved. vCPUs are paused. */
+int arch_vcpu_save(struct kvm *kvm, int fd, unsigned index, struct pack *out, struct err *e);
+/* For a vCPU after arch_vcpu_init(). What in fails to give becomes zeros: the caller looks. */
+int arch_vcpu_load(struct kvm *kvm, int fd, unsigned index, struct unpack *in, struct err *e);
+/* The same for interrupt controllers, timers and clocks of the VM: after all vCPUs. Lines are low
+ * then, and devices raise theirs anew. */
+int arch_vm_save(struct kvm *kvm, struct pack *out, struct err *e);
+int arch_vm_load(struct kvm *kvm, struct unpack *in, struct err *e);
+/* Tell the guest, if it has asked to be told, that its vCPU stood still. */
+void arch_vcpu_was_paused(struct kvm *kvm, int fd);
+
 /* --- probes, for --doctor --- */
 
 /* A probe's guest has this much RAM at 0 and reports by byte writes to the address after it. */

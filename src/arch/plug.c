@@ -113,7 +113,9 @@ static int add_disk(struct machine *m, const char *text, struct err *e)
     char *device;
     int ret = 0;
 
-    if (asprintf(&device, "virtio-blk,file=%s", text) < 0) {
+    /* Machines from one snapshot must not write to the same disk. */
+    if (asprintf(&device, "virtio-blk,file=%s%s", text,
+                 m->config->snapshot != NULL ? ",overlay" : "") < 0) {
         return err_set(e, ENOMEM, "out of memory");
     }
     if (machine_add_device(m, device, NULL, e) == NULL) {

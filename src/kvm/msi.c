@@ -33,6 +33,11 @@ static int push_routes(struct msi_table *t)
     struct kvm *kvm = t->chip->kvm;
     struct kvm_irq_routing *table = t->kvm_table;
 
+    if (t->held) {
+        t->changed = true;
+        return 0;
+    }
+
     table->flags = 0;
     table->nr = (uint32_t)arch_irq_routes(table->entries);
     for (unsigned i = 0; i < t->count; i++) {
@@ -160,4 +165,21 @@ void msi_put(struct msi_table *t, struct irq_msi *msi)
     pthread_mutex_lock(&t->lock);
     t->routes[msi->gsi - t->chip->pins] = (struct msi_route){0};
     pthread_mutex_unlock(&t->lock);
+}
+
+void msi_hold(struct msi_table *t)
+{
+    pthread_mutex_lock(&t->lock);
+    t->held = true;
+    t->changed = false;
+    pthread_mutex_unlock(&t->lock);
+}
+
+int msi_release(struct msi_table *t)
+{
+    pthread_mutex_lock(&t->lock);
+    t->held = false;
+    const int ret = t->changed ? push_routes(t) : 0;
+    pthread_mutex_unlock(&t->lock);
+    return ret < 0 ? ret : 0;
 }

@@ -37,6 +37,7 @@ struct msi_table {
     struct msi_route *routes; /* number n is GSI pins + n */
     unsigned count;
     struct kvm_irq_routing *kvm_table; /* room for all of them */
+    bool held, changed;                /* msi_hold(): since then there were changes */
     pthread_mutex_t lock;
 };
 
@@ -58,5 +59,12 @@ int msi_get(struct msi_table *t, uint32_t requester, struct irq_msi *out, struct
 int msi_set(struct msi_table *t, const struct irq_msi *msi, uint64_t address, uint32_t data);
 
 void msi_put(struct msi_table *t, struct irq_msi *msi);
+
+/*
+ * Between the two KVM is not told of changes; then it is, once. For loading a machine, where
+ * nothing sends. msi_release(): 0 or -errno.
+ */
+void msi_hold(struct msi_table *t);
+int msi_release(struct msi_table *t);
 
 #endif

@@ -127,6 +127,12 @@ int vcpus_build(struct vcpus *s, const struct vcpus_env *env, struct err *e);
  */
 int vcpus_reset(struct vcpus *s, const struct boot_entry *entry, struct err *e);
 
+/*
+ * Instead of it, for vCPUs whose state comes from elsewhere: wait for the threads. From then on
+ * vCPU ioctls may be made. The error of a thread that failed.
+ */
+int vcpus_wait_ready(struct vcpus *s, struct err *e);
+
 /* Let the guest run. */
 void vcpus_resume(struct vcpus *s);
 

@@ -191,13 +191,14 @@ bool vcpu_init(struct vcpu *v)
 
 /* --- on the main thread ----------------------------------------------- */
 
-static int wait_until_ready(struct vcpus *s, struct err *e)
+int vcpus_wait_ready(struct vcpus *s, struct err *e)
 {
     pthread_mutex_lock(&s->lock);
     while (s->ready < s->count) {
         pthread_cond_wait(&s->changed, &s->lock);
     }
     int r = s->init_result;
+    s->fresh = false;
     if (r < 0 && e != NULL) {
         *e = s->init_err;
     }
@@ -207,12 +208,12 @@ static int wait_until_ready(struct vcpus *s, struct err *e)
 
 int vcpus_reset(struct vcpus *s, const struct boot_entry *entry, struct err *e)
 {
-    int r = wait_until_ready(s, e);
-    for (unsigned i = 0; i < s->count && r == 0 && !s->fresh; i++) {
+    const bool fresh = s->fresh;
+    int r = vcpus_wait_ready(s, e);
+    for (unsigned i = 0; i < s->count && r == 0 && !fresh; i++) {
         r = arch_vcpu_reset(s->kvm, s->vcpu[i].fd, i, s->model, e);
         s->vcpu[i].parked = false;
     }
-    s->fresh = false;
     s->crashed = false;
     return r < 0 ? r : arch_vcpu_enter(s->kvm, s->vcpu[0].fd, entry, e);
 }

@@ -29,6 +29,13 @@ static int no_memory(uint64_t size, int code, struct err *e)
     return -code;
 }
 
+/* Both are wishes: a kernel without huge pages or core dumps refuses them. */
+static void advise(const struct ram *r)
+{
+    madvise(r->host, r->size, MADV_HUGEPAGE);
+    madvise(r->host, r->size, MADV_DONTDUMP);
+}
+
 int ram_alloc(struct ram *r, uint64_t size, struct err *e)
 {
     const size_t slack = 2 * (size_t)RAM_ALIGN;
@@ -58,9 +65,35 @@ int ram_alloc(struct ram *r, uint64_t size, struct err *e)
         ram_free(r);
         return no_memory(size, code, e);
     }
-    /* Both are wishes: a kernel without huge pages or core dumps refuses them. */
-    madvise(r->host, size, MADV_HUGEPAGE);
-    madvise(r->host, size, MADV_DONTDUMP);
+    advise(r);
+    return 0;
+}
+
+int ram_map_file(struct ram *r, uint64_t offset, int fd, uint64_t file_offset, uint64_t len,
+                 struct err *e)
+{
+    r->of_file = true;
+    if (mmap(r->host + offset, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
+             fd, (off_t)file_offset) == MAP_FAILED) {
+        return err_set(e, errno, "cannot map guest memory from a file, %s", strerror(errno));
+    }
+    madvise(r->host + offset, len, MADV_DONTDUMP);
+    return 0;
+}
+
+/* What is dropped of a private mapping of a file comes back as the file has it: map anew. */
+int ram_clear(struct ram *r, struct err *e)
+{
+    if (r->of_file) {
+        if (mmap(r->host, r->size, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) == MAP_FAILED) {
+            return err_set(e, errno, "cannot clear guest RAM: %s", strerror(errno));
+        }
+        r->of_file = false;
+        advise(r);
+    } else if (madvise(r->host, r->size, MADV_DONTNEED) < 0) {
+        return err_set(e, errno, "cannot clear guest RAM: %s", strerror(errno));
+    }
     return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "src/base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@ struct ram {
     uint64_t size;
     void *mapping; /* the whole reservation, guards included */
     size_t mapping_size;
+    bool of_file; /* parts of it began as pages of a file */
 };
 
 /* size: bytes, a multiple of 4096. Zeroed memory. -ENOMEM with a hint (the host's memory is said).
@@ -29,5 +31,16 @@ void ram_free(struct ram *r);
  * time. host, len: whole pages of RAM. Any thread.
  */
 void ram_unmap_from_guest(void *host, size_t len);
+
+/*
+ * Let len bytes at offset begin as those of the file at file_offset; all three are multiples of
+ * the host's page size, and the file has that many. Writes go to copies of its pages. The file must
+ * not change as long as the RAM is there. -errno with e set.
+ */
+int ram_map_file(struct ram *r, uint64_t offset, int fd, uint64_t file_offset, uint64_t len,
+                 struct err *e);
+
+/* All zeros again, in fresh pages. -errno with e set. */
+int ram_clear(struct ram *r, struct err *e);
 
 #endif

@@ -59,6 +59,7 @@ struct block {
     const struct block_ops *ops;
     uint64_t size; /* bytes, whole sectors */
     bool readonly;
+    bool diverged; /* what was written is not in the file (overlay_open()) */
 };
 
 /*
@@ -69,6 +70,13 @@ struct block {
  * ops->close().
  */
 struct block *raw_open(const char *path, bool readonly, struct err *e);
+
+/*
+ * A disk that begins with the contents of path, which is opened read-only and shared like a
+ * read-only disk, and keeps all that is written in a temporary file of its own. That file
+ * has no name and ends with the disk. NULL with e set.
+ */
+struct block *overlay_open(const char *path, struct err *e);
 
 /* --- for formats: files and engines ------------------------------------- */
 

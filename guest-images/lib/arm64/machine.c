@@ -62,6 +62,13 @@ void guest_exit(unsigned code)
     guest_panic();
 }
 
+unsigned snapshot_point(void)
+{
+    const uintptr_t gpa = fdt_reg(fdt_compatible("vmm,snapshot-ready", 0), 0);
+    mmio_write32(gpa, 1);
+    return mmio_read32(gpa);
+}
+
 void guest_panic(void)
 {
     fdt_node *pvpanic = fdt_compatible("qemu,pvpanic-mmio", 0);

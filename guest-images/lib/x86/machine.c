@@ -41,6 +41,12 @@ void guest_exit(unsigned code)
     guest_panic();
 }
 
+unsigned snapshot_point(void)
+{
+    port_out32(PORT_SNAPSHOT_READY, 1);
+    return port_in32(PORT_SNAPSHOT_READY);
+}
+
 void guest_panic(void)
 {
     port_out8(PORT_PVPANIC, PVPANIC_PANICKED);

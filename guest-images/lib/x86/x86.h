@@ -19,6 +19,7 @@
 #define PORT_CMOS_DATA       0x71
 #define PORT_PIC_SLAVE_MASK  0xa1
 #define PORT_DEBUG_EXIT      0xf4
+#define PORT_SNAPSHOT_READY  0x508
 #define PORT_COM1            0x3f8
 #define PORT_PVPANIC         0x505
 #define PORT_PCI_ADDRESS     0xcf8

@@ -12,6 +12,7 @@
 #include "src/arch/arm64/map.h"
 #include "src/arch/arm64/regs.h"
 #include "src/arch/cpu_spec.h"
+#include "src/base/pack.h"
 #include "src/boot/boot.h"
 
 #include <errno.h>
@@ -91,6 +92,29 @@ int cpu_model_new(struct cpu_model **out, struct kvm *kvm, const char *spec, uns
         return r;
     }
     *out = m;
+    return 0;
+}
+
+/* KVM's registers tell the rest of a CPU: arch_vcpu_load() compares them. */
+void cpu_model_save(const struct cpu_model *m, struct pack *out)
+{
+    pack_u32(out, m->features);
+}
+
+int cpu_model_check(const struct cpu_model *m, struct unpack *in, struct err *e)
+{
+    const uint32_t saved = unpack_u32(in);
+
+    for (size_t n = 0; n < feature_count() && !in->failed; n++) {
+        const uint32_t bits = features[n].bits;
+        if ((saved & bits) != (m->features & bits)) {
+            err_set(e, ENOTSUP, "the CPU is another: this host's %s %s",
+                    (saved & bits) != 0 ? "lacks" : "has also", features[n].name);
+            err_hint(e, "make the snapshot with --cpu host,-%s if it is to run on both hosts",
+                     features[n].name);
+            return -ENOTSUP;
+        }
+    }
     return 0;
 }
 

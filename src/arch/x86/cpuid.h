@@ -63,6 +63,17 @@ void cpuid_set_index(struct kvm_cpuid2 *c, unsigned index);
  */
 int cpuid_apply_spec(struct kvm_cpuid2 *c, const char *spec, struct err *e);
 
+/* --- snapshots (cpuid_compare.c) --- */
+
+struct pack;
+struct unpack;
+
+void cpuid_save(const struct kvm_cpuid2 *c, struct pack *out);
+/* Free with free(). NULL: in failed, or out of memory. */
+struct kvm_cpuid2 *cpuid_load(struct unpack *in);
+/* -ENOTSUP: a guest of `saved` would see a difference; e names the features, or the leaf. */
+int cpuid_compare(const struct kvm_cpuid2 *saved, const struct kvm_cpuid2 *here, struct err *e);
+
 /* Bits an APIC id needs for so many CPUs. */
 unsigned cpuid_id_bits(unsigned cpus);
 

@@ -8,6 +8,7 @@
 #include "src/arch/arch.h"
 #include "src/arch/x86/cpuid.h"
 #include "src/arch/x86/regs.h"
+#include "src/base/pack.h"
 
 #include <cpuid.h>
 #include <errno.h>
@@ -85,6 +86,26 @@ void cpu_model_free(struct cpu_model *m)
         free(m->cpuid);
         free(m);
     }
+}
+
+/* What differs between vCPUs, and the CPU of the host that was asked, is none of a snapshot's. */
+void cpu_model_save(const struct cpu_model *m, struct pack *out)
+{
+    cpuid_set_index(m->cpuid, 0);
+    cpuid_save(m->cpuid, out);
+}
+
+int cpu_model_check(const struct cpu_model *m, struct unpack *in, struct err *e)
+{
+    struct kvm_cpuid2 *saved = cpuid_load(in);
+
+    if (saved == NULL) {
+        return in->failed ? 0 : err_set(e, ENOMEM, "out of memory for the CPU model");
+    }
+    cpuid_set_index(m->cpuid, 0);
+    const int r = in->failed ? 0 : cpuid_compare(saved, m->cpuid, e);
+    free(saved);
+    return r;
 }
 
 static int set_cpuid(struct kvm *kvm, int fd, unsigned index, const struct cpu_model *m)
