@@ -91,7 +91,10 @@ LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 MAIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/main.c))
 # arm64 code without KVM is tested on every host.
 UNIT_ARM64 := $(filter-out $(LIB_SRC),$(wildcard src/arch/arm64/fdt.c src/arch/arm64/walk.c $(BOOT_arm64)))
-UNIT_SRC := $(wildcard tests/unit/*.c) $(UNIT_ARM64)
+# vmm-test, of which main.c is not tested in units.
+SUITE_SRC := $(wildcard tools/suite/*.c)
+SUITE_OBJ := $(SUITE_SRC:%.c=$(BUILD)/%.o)
+UNIT_SRC := $(wildcard tests/unit/*.c) $(UNIT_ARM64) $(filter-out tools/suite/main.c,$(SUITE_SRC))
 UNIT_OBJ := $(UNIT_SRC:%.c=$(BUILD)/%.o)
 BENCH_SRC := $(wildcard tests/bench/*.c)
 BENCHES  := $(BENCH_SRC:%.c=$(BUILD)/%)
@@ -99,7 +102,7 @@ BENCHES  := $(BENCH_SRC:%.c=$(BUILD)/%)
 .PHONY: all help check check-unit check-boot check-lab cross-unit bench bench-boot demo guests \
         format lint docs check-docs asan tsan install clean FORCE
 
-all: $(if $(MAIN_OBJ),$(BUILD)/vmm) $(BUILD)/libvmm.a $(if $(SAN)$(CROSS),,$(if $(MAIN_OBJ),vmm))
+all: $(if $(MAIN_OBJ),$(BUILD)/vmm) $(BUILD)/vmm-test $(BUILD)/libvmm.a $(if $(SAN)$(CROSS),,$(if $(MAIN_OBJ),vmm))
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -127,6 +130,10 @@ $(BUILD)/libvmm.a: $(LIB_OBJ)
 	$(Q)rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
 
 $(BUILD)/vmm: $(MAIN_OBJ) $(BUILD)/libvmm.a
+	$(if $(Q),@echo "  LD      $@")
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/vmm-test: $(SUITE_OBJ) $(BUILD)/libvmm.a
 	$(if $(Q),@echo "  LD      $@")
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -203,15 +210,18 @@ docs: $(DEVICE_DOCS)
 check-docs: $(DEVICE_DOCS)
 	$(Q)tools/gen-device-docs --check $<
 
-#: make install      binary, man page, bash completion (DESTDIR=, PREFIX=)
+#: make install      vmm and vmm-test, man pages, bash completion (DESTDIR=, PREFIX=)
 install: all
 	install -D -m 755 -s --strip-program=$(STRIP) $(BUILD)/vmm $(DESTDIR)$(PREFIX)/bin/vmm
+	install -D -m 755 -s --strip-program=$(STRIP) $(BUILD)/vmm-test $(DESTDIR)$(PREFIX)/bin/vmm-test
 	install -D -m 644 docs/vmm.1 $(DESTDIR)$(PREFIX)/share/man/man1/vmm.1
+	install -D -m 644 docs/vmm-test.1 $(DESTDIR)$(PREFIX)/share/man/man1/vmm-test.1
 	install -D -m 644 tools/completion.bash \
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmm
+	ln -sf vmm $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmm-test
 
 clean:
 	rm -rf build vmm
 
--include $(LIB_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(BENCH_SRC:%.c=$(BUILD)/%.d) \
+-include $(LIB_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(SUITE_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(BENCH_SRC:%.c=$(BUILD)/%.d) \
     $(BUILD)/tests/boot/talk.d

@@ -1,4 +1,4 @@
-# bash completion for vmm(1)
+# bash completion for vmm(1) and vmm-test(1)
 _vmm()
 {
     local cur prev options
@@ -25,3 +25,23 @@ _vmm()
     COMPREPLY=($(compgen -W "$options" -- "$cur"))
 }
 complete -F _vmm vmm
+
+_vmm_test()
+{
+    local cur prev suites
+    _init_completion -s 2>/dev/null || { cur=${COMP_WORDS[COMP_CWORD]}; prev=${COMP_WORDS[COMP_CWORD-1]}; }
+    compopt -o filenames 2>/dev/null
+    case $prev in
+        --tap | --junit | --logs | --vmm) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --jobs | -j | --rerun | -D) return ;;
+        --filter)
+            suites=$(printf '%s\n' "${COMP_WORDS[@]}" | grep '\.suite$')
+            COMPREPLY=($(compgen -W "$(vmm-test --list $suites 2>/dev/null)" -- "$cur"))
+            return ;;
+    esac
+    case $cur in
+        -*) COMPREPLY=($(compgen -W "$(vmm-test --help 2>/dev/null | grep -o -- '--[a-z-]*')" -- "$cur")) ;;
+        *) COMPREPLY=($(compgen -f -X '!*.suite' -- "$cur") $(compgen -d -- "$cur")) ;;
+    esac
+}
+complete -F _vmm_test vmm-test
