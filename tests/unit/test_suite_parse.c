@@ -128,10 +128,12 @@ Test(suite_parse, repetitions_are_boots_with_numbers)
 
 Test(suite_parse, states_are_found_by_name)
 {
-    parse("boot x\n from ready\nprepare ready\n kernel k\n");
+    parse("default kernel k\ndefault disk scratch 1K\nboot x\n from ready\nprepare ready\n"
+          " ready a b\n");
     cr_assert_eq(f.result, 0, "%s", f.mistakes);
     cr_assert_str_eq(suite_fixture_boot(&f, 0)->from, "ready");
     cr_assert_eq(suite_state(&f.suite, "ready"), suite_fixture_boot(&f, 1));
+    cr_assert_str_eq(suite_fixture_boot(&f, 1)->ready, "a b");
     cr_assert_null(suite_state(&f.suite, "x"), "a boot is no state");
 }
 
@@ -219,8 +221,14 @@ static const struct {
     {BOOT " disk scratch x\n", "t:3: error: 'x' is not a size"},
     {BOOT " disk move a\n", "t:3: error: the disk is neither"},
     {BOOT " from\n", "t:3: error: the state's name is missing"},
-    {BOOT " from b\n", "t:1: error: 'a' is from 'b', which is not prepared"},
-    {BOOT " from a\n", "t:1: error: 'a' is from 'a', which is not prepared"},
+    {"boot a\n from b\n", "t:1: error: 'a' is from 'b', which is not prepared"},
+    {"boot a\n from a\n", "t:1: error: 'a' is from 'a', which is not prepared"},
+    {"prepare p\n kernel k\nboot a\n from p\n kernel l\n",
+     "t:3: error: 'a' is from 'p' and cannot have a kernel"},
+    {"prepare p\n kernel k\nboot a\n from p\n disk scratch 1K\n",
+     "t:3: error: 'a' is from 'p' and has the disks of that"},
+    {BOOT " ready x\n", "t:1: error: 'a' is no state that could be ready"},
+    {"prepare p\n kernel k\n ready\n", "t:3: error: the text is missing"},
     {"prepare p\n kernel k\n from p\n", "t:1: error: a prepared state cannot be from another"},
 };
 

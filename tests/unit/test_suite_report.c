@@ -292,9 +292,17 @@ Test(suite_report, commands)
     list_add(&pool, &b.options, "it's x");
     list_add(&pool, &b.options, "");
     list_add(&pool, &b.disks, &copy);
-    char **argv = command_build(&b, NULL, "vmm", NULL, &pool);
+    char **argv = command_build(&b, "vmm", NULL, &pool);
     cr_assert_str_eq(command_text(argv, &pool),
                      "vmm --kernel /k --append 'it'\\''s x' '' --disk disk0,ro");
+    b.prepares = true;
+    b.ready = "a,b";
+    argv = command_build(&b, "vmm", "/t,/s", &pool);
+    cr_assert_not_null(
+        strstr(command_text(argv, &pool), " --snapshot-save /t,,/s,when=console:a,,b"));
+    b = (struct boot){.name = "a", .from = "s", .kernel = "/k"};
+    argv = command_build(&b, "vmm", "/s", &pool);
+    cr_assert_str_eq(command_text(argv, &pool), "vmm --snapshot-load /s");
 }
 
 /* --- files -------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ static _Noreturn void become_vmm(const struct plan *plan, pid_t parent, int star
         err_set(&e, errno, "cannot use the folder %s: %s", plan->folder, strerror(errno));
         give_up(start, &e);
     }
-    if (disks_make(plan->disks, plan->disks_of, &e) < 0) {
+    if (plan->disks != NULL && disks_make(plan->disks, &e) < 0) {
         give_up(start, &e);
     }
     dup2(input, STDIN_FILENO);

@@ -18,8 +18,7 @@
 struct plan {
     char *const *argv;        /* argv[0] is vmm: a path, or a name to look up in PATH */
     const char *folder;       /* exists; disks are made in it, as disk0, disk1, ... */
-    const struct list *disks; /* struct disk */
-    const char *disks_of;     /* folder whose disk0, ... are copied instead, or NULL */
+    const struct list *disks; /* struct disk; or NULL */
     enum input_kind input;
     const char *input_text;
     size_t input_length;

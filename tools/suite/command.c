@@ -7,7 +7,7 @@
 
 static void add_options(struct list *to, const struct boot *b, struct pool *pool)
 {
-    if (b->kernel != NULL) {
+    if (b->kernel != NULL && b->from == NULL) {
         list_add(pool, to, "--kernel");
         list_add(pool, to, b->kernel);
     }
@@ -25,17 +25,49 @@ static void add_disks(struct list *to, const struct list *disks, struct pool *po
     }
 }
 
-char **command_build(const struct boot *b, const struct boot *state, const char *vmm,
-                     const char *snapshot, struct pool *pool)
+/* A comma inside an option's part is doubled. */
+static const char *doubled_commas(const char *text, struct pool *pool)
+{
+    char *copy = pool_alloc(pool, 2 * strlen(text) + 1);
+    char *to = copy;
+
+    for (; *text != '\0'; text++) {
+        *to++ = *text;
+        if (*text == ',') {
+            *to++ = ',';
+        }
+    }
+    return copy;
+}
+
+/* A state's machine is all in its file, and its disks' writes are each machine's own. */
+static void add_snapshot(struct list *to, const struct boot *b, const char *snapshot,
+                         struct pool *pool)
+{
+    if (b->from != NULL) {
+        list_add(pool, to, "--snapshot-load");
+        list_add(pool, to, snapshot);
+        return;
+    }
+    list_add(pool, to, "--snapshot-save");
+    const char *file = doubled_commas(snapshot, pool);
+    list_add(pool, to,
+             b->ready == NULL
+                 ? file
+                 : pool_printf(pool, "%s,when=console:%s", file, doubled_commas(b->ready, pool)));
+}
+
+char **command_build(const struct boot *b, const char *vmm, const char *snapshot, struct pool *pool)
 {
     struct list words = {0};
 
     list_add(pool, &words, vmm);
     add_options(&words, b, pool);
-    add_disks(&words, state != NULL ? &state->disks : &b->disks, pool);
+    if (b->from == NULL) {
+        add_disks(&words, &b->disks, pool);
+    }
     if (snapshot != NULL) {
-        list_add(pool, &words, state != NULL ? "--snapshot-load" : "--snapshot-save");
-        list_add(pool, &words, snapshot);
+        add_snapshot(&words, b, snapshot, pool);
     }
     char **argv = pool_alloc(pool, (words.count + 1) * sizeof(argv[0]));
     for (size_t i = 0; i < words.count; i++) {

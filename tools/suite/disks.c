@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -106,23 +105,15 @@ static int make_disk(const char *name, uint64_t size, struct err *e)
     return 0;
 }
 
-int disks_make(const struct list *disks, const char *copies_of, struct err *e)
+int disks_make(const struct list *disks, struct err *e)
 {
     int ret = 0;
 
     for (size_t i = 0; i < disks->count && ret == 0; i++) {
         const struct disk *d = list_at(disks, i);
         char name[32];
-        char path[PATH_MAX];
         snprintf(name, sizeof(name), "disk%zu", i);
-        if (copies_of != NULL) {
-            snprintf(path, sizeof(path), "%s/%s", copies_of, name);
-            ret = copy_disk(path, name, e);
-        } else if (d->copy_of != NULL) {
-            ret = copy_disk(d->copy_of, name, e);
-        } else {
-            ret = make_disk(name, d->size, e);
-        }
+        ret = d->copy_of != NULL ? copy_disk(d->copy_of, name, e) : make_disk(name, d->size, e);
     }
     return ret;
 }

@@ -243,6 +243,15 @@ static int set_from(struct reader *r, struct boot *b, const char *rest, struct e
     return 0;
 }
 
+static int set_ready(struct reader *r, struct boot *b, const char *rest, struct err *e)
+{
+    b->ready = words_expand(&r->scope, rest, e);
+    if (b->ready != NULL && b->ready[0] == '\0') {
+        return err_set(e, EINVAL, "the text is missing");
+    }
+    return b->ready != NULL ? 0 : -EINVAL;
+}
+
 /* --- the table ------------------------------------------------------------------------ */
 
 static const struct keyword keywords[] = {
@@ -259,6 +268,7 @@ static const struct keyword keywords[] = {
     {"output-limit", "SIZE", true, false, set_output_limit},
     {"input", "text TEXT, or file FILE", true, false, set_input},
     {"disk", "scratch SIZE [PROPERTIES], or copy FILE [PROPERTIES]", false, false, set_disk},
+    {"ready", "TEXT", true, true, set_ready},
     {"from", "NAME", true, true, set_from},
     {"repeat", "N", true, true, set_repeat},
 };

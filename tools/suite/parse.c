@@ -69,16 +69,36 @@ static void add_boot(struct reader *r, const struct boot *b)
     }
 }
 
-static int check_boot(const struct boot *b, struct err *e)
+/* What starts from a state is that machine. */
+static int check_from(const struct reader *r, const struct boot *b, struct err *e)
 {
-    if (b->from == NULL && !b->kernel_given) {
+    if (b->prepares) {
+        return err_set(e, EINVAL, "a prepared state cannot be from another");
+    }
+    if (b->kernel != r->defaults.kernel) {
+        return err_set(e, EINVAL, "'%s' is from '%s' and cannot have a kernel", b->name, b->from);
+    }
+    if (b->disks.count > r->defaults.disks.count) {
+        return err_set(e, EINVAL, "'%s' is from '%s' and has the disks of that", b->name, b->from);
+    }
+    return 0;
+}
+
+static int check_boot(const struct reader *r, const struct boot *b, struct err *e)
+{
+    if (b->ready != NULL && !b->prepares) {
+        int ret = err_set(e, EINVAL, "'%s' is no state that could be ready", b->name);
+        err_hint(e, "prepare NAME begins one");
+        return ret;
+    }
+    if (b->from != NULL) {
+        return check_from(r, b, e);
+    }
+    if (!b->kernel_given) {
         int ret = err_set(e, EINVAL, "'%s' has no kernel", b->name);
         err_hint(e, "kernel FILE, relative to the suite's folder; kernel none passes vmm no "
                     "--kernel");
         return ret;
-    }
-    if (b->from != NULL && b->prepares) {
-        return err_set(e, EINVAL, "a prepared state cannot be from another");
     }
     return 0;
 }
@@ -94,7 +114,7 @@ static void end_block(struct reader *r)
     if (b == NULL) {
         return;
     }
-    if (check_boot(b, &e) < 0) {
+    if (check_boot(r, b, &e) < 0) {
         mistake(r, b->line, &e);
         return;
     }

@@ -50,13 +50,13 @@ static int start(struct slot *s, struct run *run, struct err *e)
 {
     const struct boot *b = s->result->boot;
     const struct boot *state = s->result->state != NULL ? s->result->state->boot : NULL;
-    const char *states_folder = state != NULL ? folder_of(run, state) : NULL;
     const char *snapshot = NULL;
 
     if (state != NULL || b->prepares) {
-        snapshot = pool_printf(run->pool, "%s/snapshot", state != NULL ? states_folder : s->folder);
+        const char *folder = state != NULL ? folder_of(run, state) : s->folder;
+        snapshot = pool_printf(run->pool, "%s/snapshot", folder);
     }
-    char **argv = command_build(b, state, run->options.vmm, snapshot, run->pool);
+    char **argv = command_build(b, run->options.vmm, snapshot, run->pool);
     s->result->command = command_text(argv, run->pool);
     if (mkdir(s->folder, 0700) < 0) {
         return err_set(e, errno, "cannot make the folder %s: %s", s->folder, strerror(errno));
@@ -64,8 +64,7 @@ static int start(struct slot *s, struct run *run, struct err *e)
     struct plan plan = {
         .argv = argv,
         .folder = s->folder,
-        .disks = state != NULL ? &state->disks : &b->disks,
-        .disks_of = states_folder,
+        .disks = state != NULL ? NULL : &b->disks,
         .input = b->input,
         .input_text = b->input_text,
         .input_length = b->input_length,

@@ -33,8 +33,9 @@ struct boot {
     const char *name;
     const char *file; /* the suite it is in, as named on the command line, and the line */
     unsigned line;
-    bool prepares;    /* a state that others start from: `prepare` instead of `boot` */
-    const char *from; /* the state's name, or NULL */
+    bool prepares;     /* a state that others start from: `prepare` instead of `boot` */
+    const char *ready; /* of a state: it is saved when the console shows this; or NULL */
+    const char *from;  /* the state's name, or NULL */
 
     bool kernel_given;   /* if only as `none` */
     const char *kernel;  /* absolute path, or NULL */
