@@ -1,16 +1,5 @@
-# Micro-guests that test themselves, and the ways of loading one.
+# Micro-guests of which more is to be seen than patterns tell (see ../suites), and the ways of loading one.
 # shellcheck shell=bash disable=SC2154
-
-case_timer() {
-    guest timer
-    expect_status 0
-    expect_out '^timer: woken 5 times, once each$' '^timer: woken periodically$'
-}
-
-case_mmio() {
-    make_disk disk 16
-    passes mmio --disk disk
-}
 
 case_registers() {
     make_disk disk 16
@@ -111,39 +100,6 @@ disks: 2"
 
 # --- ends ------------------------------------------------------------------------------------
 
-ends() {
-    local expected=$1 how=$2
-    shift 2
-    guest finish --append "$how" "$@"
-    expect_status "$expected"
-    expect_out "^finish: (.* )?$how( |$)"
-}
-
-case_end_poweroff() {
-    ends 0 poweroff
-    expect_no_err
-}
-
-case_end_debug_exit() {
-    ends 1 exit=0 --device "$debug_exit"
-    ends 85 exit=42 --device "$debug_exit"
-    ends 255 exit=127 --device "$debug_exit"
-    ends 1 exit=128 --device "$debug_exit"
-}
-
-case_end_panic() {
-    ends 127 panic
-}
-
-case_end_timeout_in_loop() {
-    ends 124 hang --timeout 1
-    expect_err 'timeout'
-}
-
-case_end_timeout_in_halt() {
-    ends 124 halt --timeout 1
-}
-
 # Three starts: what a reset does not reach counts them, RAM is fresh each time. reboots GUEST HOW
 reboots() {
     guest "$1" --append "$2"
@@ -156,10 +112,4 @@ reboots() {
 
 case_reboot() {
     reboots finish reset
-}
-
-case_reboot_smp() {
-    guest finish --cpus 4 --append reset
-    expect_status 0
-    expect_out '^finish: start 3$'
 }

@@ -19,16 +19,6 @@ case_load_packed_image() {
     expect_out '^memmap: ok$'
 }
 
-case_memory_256m() {
-    passes memmap
-    expect_out '^memmap: 0000000040000000 0000000010000000 ram$'
-}
-
-case_memory_6g() {
-    passes memmap --memory 6G
-    expect_out '^memmap: 0000000040000000 0000000180000000 ram$'
-}
-
 case_end_crash() {
     guest crash
     expect_status 126

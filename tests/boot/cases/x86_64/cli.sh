@@ -59,11 +59,6 @@ case_cli_bad_cpus() {
     done
 }
 
-# KVM says how many are too many.
-case_bad_cpus_for_kvm() {
-    refused 2 'KVM on this host runs 1 to' --kernel "$GUESTS/hello" --cpus 4000000
-}
-
 case_cli_bad_memory() {
     local value
     for value in 0 1 4097 x '' -1 1X 99999999999999999999 99999999T; do

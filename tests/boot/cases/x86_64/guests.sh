@@ -14,19 +14,9 @@ case_hello_debug_exit() {
     expect_equal "$(cat out)" "Hello from a flat image"
 }
 
-case_ring3() {
-    guest ring3
-    expect_status 0
-    expect_out '^ring3: 30c23a81$'
-}
-
 case_string_io() {
     passes string_io
     expect_equal "$(grep -c '^string_io: by rep outsb$' out)" 2
-}
-
-case_pit() {
-    passes pit
 }
 
 # --- loaders ---------------------------------------------------------------------------
@@ -49,44 +39,6 @@ case_load_multiboot() {
     expect_status 0
     expect_out '^protocol: multiboot$' '^command line: [^ ]*loader-multiboot one$' \
         "^initrd: 10 bytes, sum $(byte_sum environment)$" '^memory: 64 MiB$'
-}
-
-case_load_multiboot_flat() {
-    guest loader-multiboot-flat --append one
-    expect_status 0
-    expect_out '^protocol: multiboot$' '^command line: [^ ]*loader-multiboot-flat one$'
-}
-
-case_load_acpi_off() {
-    guest loader-bzimage --machine pc,acpi=off
-    expect_status 0
-    expect_out '^tables: none$'
-}
-
-# --- CPUs and memory ---------------------------------------------------------------------
-
-case_smp_acpi_off() {
-    guest smp --cpus 3 --machine pc,acpi=off --append cpus=3
-    expect_status 0
-    expect_out '^smp: 3 cpus$'
-}
-
-case_memory_256m() {
-    passes memmap
-    expect_out '^memmap: 0000000000000000 [0-9a-f]* ram$' \
-        '^memmap: 0000000000100000 000000000ff00000 ram$'
-}
-
-case_memory_least() {
-    guest hello --memory 1M --no-reboot
-    expect_status 0
-}
-
-# The hole below 4 GiB stays free; the rest of the RAM is behind it.
-case_memory_6g() {
-    passes memmap --memory 6G
-    expect_out '^memmap: 0000000000100000 00000000bff00000 ram$' \
-        '^memmap: 0000000100000000 00000000c0000000 ram$'
 }
 
 # --- ends ------------------------------------------------------------------------------------
