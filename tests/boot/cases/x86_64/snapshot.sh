@@ -180,3 +180,43 @@ case_snapshot_options() {
     refused 2 'given twice' --kernel x --snapshot-save s --snapshot-save t
     refused 2 'begins a run' --snapshot-load s --info irq
 }
+
+# Boots of a suite that begin from one saved machine, at the same time.
+case_snapshot_suite() {
+    export TMPDIR=$PWD
+    cat >s <<'END'
+default timeout ${LIMIT}
+prepare ready
+    kernel ${GUESTS}/snapshot
+    options --device snapshot-ready --memory 64M
+    disk scratch 1M
+    expect ^snapshot: ready$
+    forbid ^snapshot: ok
+boot again
+    from ready
+    expect ^generation 1$
+    expect ^snapshot: ok$
+    forbid ^snapshot: ready$
+    repeat 6
+prepare at-text
+    kernel ${GUESTS}/snapshot
+    options --device snapshot-ready
+    ready shot: re
+boot from-text
+    from at-text
+    expect ^ady$
+    expect ^snapshot: ok$
+prepare never
+    kernel ${GUESTS}/hello
+    options --no-reboot
+boot unborn
+    from never
+END
+    run "$VMM_TEST" --vmm "$VMM" -D "LIMIT=$limit" -D "GUESTS=$GUESTS" s -j 4
+    [[ -z $refusal ]] || skip "$refusal"
+    expect_status 1
+    expect_verdict never 'vmm saved no snapshot'
+    expect_verdict unborn "'never', which it is from: vmm saved no snapshot"
+    expect_equal "$(tail -n 1 out)" '9 passed, 2 failed, 0 skipped'
+    [[ -z $(compgen -G 'vmm-test.*') ]] || fail "a folder was left"
+}
