@@ -7,6 +7,7 @@
 #include "tests/unit/fakes.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <string.h>
 
 #define ECAM        0xe0000000ULL
@@ -99,6 +100,55 @@ Test(board, a_host_bridge_is_built_in)
     cr_expect(has_line("mtree", "0000000000001000-000000000000ffff (prio -1, i/o): pci.io"));
     cr_expect(has_line("mtree", "0000000800000000-0000000fffffffff (prio -1, i/o): pci.mem64"));
     cr_expect(has_line("flatview", "00000000e0000000-00000000e00fffff"));
+}
+
+Test(board, kvm_unit_tests_find_their_devices_if_asked_for)
+{
+    struct config c = config;
+    cr_expect_eq(fake_read(m->io, 0xe0, 4), NO_FUNCTION);
+    cr_expect_eq(fake_read(m->io, 0x608, 4), NO_FUNCTION);
+    machine_free(m);
+    c.testdev = true;
+    start(&c);
+    cr_expect_eq(fake_read(m->io, 0xe0, 4), 0);
+    cr_expect_eq(fake_read(m->io, 0xf4, 4), 0);
+    cr_expect_eq(fake_read(m->io, 0x514, 4), 0x554d4551);
+    cr_expect_neq(fake_read(m->io, 0x608, 4), NO_FUNCTION, "pm=on comes along");
+    cr_expect_eq(ecam(1, 0), 0x00051b36);
+    machine_free(m);
+    c.pci = c.acpi = false;
+    start(&c);
+    cr_expect_eq(fake_read(m->io, 0xe0, 4), 0);
+    cr_expect_eq(fake_read(m->io, 0x608, 4), NO_FUNCTION, "without ACPI nobody would find it");
+}
+
+Test(board, the_guest_says_where_it_wakes_up)
+{
+    enum { WAKING_VECTOR = 12 };
+    struct boot_entry entry;
+    struct config c = config;
+    cr_expect_eq(board_wake(m, &entry), -ENOENT);
+    machine_free(m);
+    c.pm = true;
+    start(&c);
+    m->board->facs = 0xe0300; /* as if tables were installed */
+    static const struct {
+        uint32_t vector;
+        int result;
+        uint16_t cs;
+        uint64_t ip;
+    } cases[] = {
+        {0, -ENOENT, 0, 0},        {0x1000, 0, 0x100, 0},     {0x9a01c, 0, 0x9a01, 0xc},
+        {0xfffff, 0, 0xffff, 0xf}, {0x100000, -ENOENT, 0, 0}, {UINT32_MAX, -ENOENT, 0, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        fake_write(m->mem, m->board->facs + WAKING_VECTOR, cases[i].vector, 4);
+        cr_expect_eq(board_wake(m, &entry), cases[i].result, "%x", cases[i].vector);
+        if (cases[i].result == 0) {
+            cr_expect(entry.mode == BOOT_REAL16 && entry.cs == cases[i].cs &&
+                      entry.ip == cases[i].ip);
+        }
+    }
 }
 
 Test(board, firmware_gives_addresses_and_lines)

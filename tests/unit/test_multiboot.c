@@ -123,6 +123,30 @@ Test(multiboot, module_list_too_long)
     f.req.initrd_count = 1;
 }
 
+/* As a program for real mode is linked. */
+Test(multiboot, low_kernel_keeps_clear_of_the_tables)
+{
+    uint8_t *segment = k.bytes + 52;
+    put_le32(k.bytes + 24, 0x8018);
+    put_le32(segment + 12, 0x8000);
+    put_le32(segment + 20, 0x8000); /* to the end of what is free */
+    boot_fixture_initrd(&f, "module", 6);
+    cr_assert_eq(load(), 0, "%s", f.e.what);
+    cr_expect_eq(f.entry.ip, 0x8018);
+    cr_expect_eq(*ram(0x8000), 0xe1);
+    for (unsigned gpa = 0x8000 + ELF_CODE_SIZE; gpa < 0x10000; gpa++) {
+        cr_assert_eq(*ram(gpa), 0);
+    }
+    cr_expect_geq(f.entry.bx, 0x10000);
+    const uint8_t *module = ram(get_le32(info(24)));
+    cr_expect_eq(get_le32(module), 0x100000, "no module below 1 MiB");
+    put_le32(segment + 20, 0x8001);
+    expect_error("where vmm puts boot tables");
+    put_le32(segment + 12, 0x7fff);
+    put_le32(segment + 20, 0x8000);
+    expect_error("where vmm puts boot tables");
+}
+
 Test(multiboot, header_may_be_anywhere_in_8k_at_a_multiple_of_4)
 {
     uint8_t header[12];
