@@ -70,7 +70,8 @@ struct boot_entry {
     /* arm64: x0, where the device tree goes, 2 MiB aligned; the board writes it, once it knows
      * where the initrd is. */
     uint64_t fdt;
-    uint64_t fdt_max; /* bytes there are for it */
+    uint64_t fdt_max;  /* bytes there are for it */
+    uint64_t fdt_copy; /* it goes here too; 0: only there */
     uint64_t initrd, initrd_size;
     /* x86 */
     enum boot_mode mode;

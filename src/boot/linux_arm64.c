@@ -218,8 +218,23 @@ static int load_plain(struct loader *l, struct layout *k, uint64_t *size)
     return rc < 0 ? rc : image_load(&l->kernel, 0, l->req->mem, k->gpa, *size, l->e);
 }
 
+/*
+ * The device tree of a flat image: nobody knows how much memory it uses behind its file, so high,
+ * where x0 says; and, for firmware that looks nowhere else, at the start of RAM. In little RAM
+ * only there.
+ */
+static void place_flat_tree(const struct loader *l, uint64_t kernel_end, uint64_t limit)
+{
+    struct boot_entry *entry = l->entry;
+    const uint64_t high = limit & ~(FDT_ALIGN - 1);
+    const bool room = high > kernel_end && high - kernel_end >= 2 * FDT_ALIGN;
+    entry->fdt = room ? high - FDT_ALIGN : l->req->ram_base;
+    entry->fdt_max = FLAT_OFFSET;
+    entry->fdt_copy = room ? l->req->ram_base : 0;
+}
+
 /* Initrd and device tree around a kernel that ends at kernel_end: the initrd as high as it can be
- * below 4 GiB; below that the tree, or where a flat image expects it. */
+ * below 4 GiB; below that the tree. */
 static int place_rest(struct loader *l, const struct layout *k, uint64_t kernel_end)
 {
     struct boot_entry *entry = l->entry;
@@ -238,9 +253,12 @@ static int place_rest(struct loader *l, const struct layout *k, uint64_t kernel_
     if (limit > l->req->ram_base + FDT_LIMIT && after <= l->req->ram_base + FDT_LIMIT) {
         limit = l->req->ram_base + FDT_LIMIT;
     }
-    const bool flat = k->format == BOOT_FLAT;
-    entry->fdt = flat ? l->req->ram_base : (limit & ~(FDT_ALIGN - 1)) - FDT_ALIGN;
-    entry->fdt_max = flat ? FLAT_OFFSET : FDT_ALIGN;
+    if (k->format == BOOT_FLAT) {
+        place_flat_tree(l, kernel_end, limit);
+    } else {
+        entry->fdt = (limit & ~(FDT_ALIGN - 1)) - FDT_ALIGN;
+        entry->fdt_max = FDT_ALIGN;
+    }
     entry->format = k->format;
     entry->ip = k->gpa;
     return 0;

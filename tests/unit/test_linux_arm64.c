@@ -181,7 +181,8 @@ Test(linux_arm64, whatever_nobody_knows_is_flat)
     cr_assert_eq(load(), 0, "%s", f.e.what);
     expect_loaded_at(RAM + OLD);
     cr_expect_eq(f.entry.format, BOOT_FLAT);
-    cr_expect_eq(f.entry.fdt, RAM);
+    cr_expect_eq(f.entry.fdt, RAM + RAM_SIZE - FDT_SIZE, "far from what it may use");
+    cr_expect_eq(f.entry.fdt_copy, RAM, "where firmware looks");
     cr_expect_eq(f.entry.fdt_max, OLD);
     k.len = 1;
     cr_expect_eq(load(), 0, "%s", f.e.what);

@@ -291,7 +291,9 @@ int board_load(struct machine *m, struct boot_entry *entry, struct err *e)
     if (tree_size(tree) > entry->fdt_max) {
         ret = err_set(e, E2BIG, "the device tree has %zu bytes, the kernel takes %" PRIu64,
                       tree_size(tree), entry->fdt_max);
-    } else if (dma_write(m->mem, entry->fdt, tree, tree_size(tree)) < 0) {
+    } else if (dma_write(m->mem, entry->fdt, tree, tree_size(tree)) < 0 ||
+               (entry->fdt_copy != 0 &&
+                dma_write(m->mem, entry->fdt_copy, tree, tree_size(tree)) < 0)) {
         ret =
             err_set(e, EFAULT, "no guest memory at 0x%" PRIx64 " for the device tree", entry->fdt);
     }
