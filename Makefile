@@ -26,10 +26,12 @@ CC := $(CROSS)gcc
 else ifneq ($(filter clang%,$(notdir $(CC))),)
 override CC := $(CC) --target=$(TRIPLE_$(ARCH))
 endif
-AR    := $(CROSS)ar
-STRIP := $(CROSS)strip
+AR      := $(CROSS)ar
+STRIP   := $(CROSS)strip
+OBJCOPY := $(CROSS)objcopy
 endif
-STRIP ?= strip
+STRIP   ?= strip
+OBJCOPY ?= objcopy
 
 BUILD := build/$(ARCH)$(if $(SAN),-$(SAN))$(if $(filter clang%,$(notdir $(CC))),-clang)
 Q     := $(if $(filter 1,$(V)),,@)
@@ -41,7 +43,11 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wvla -Wundef -Wpointer-arith -Wwrite-str
 OPT  ?= -O2 -g
 CPPFLAGS += -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 CFLAGS   += -std=c17 $(OPT) -fno-common -ffunction-sections -fdata-sections \
-            -fstack-protector-strong -fPIE
+            -fstack-protector-strong -fPIC -ftls-model=initial-exec
+# One build of each object serves the program and the libraries; these show what VMM_API marks.
+CFLAGS_src     := -fvisibility=hidden
+CFLAGS_devices := $(CFLAGS_src)
+CFLAGS_virtio  := $(CFLAGS_src)
 # noseparate-code: fewer, larger mappings; a start of a guest is 5 % shorter.
 LDFLAGS  += -pie -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now -Wl,-z,noseparate-code
 LDLIBS   += -lpthread
@@ -81,10 +87,10 @@ CPPFLAGS += -DVMM_VERSION='"$(VERSION)"'
 
 # --- sources ----------------------------------------------------------------
 # Formats of kernels, and tables, that only one architecture has.
-BOOT_x86   := $(patsubst %,src/boot/%.c,boot_params detect_x86 elf flat linux_x86 multiboot pieces pvh)
+BOOT_x86   := $(patsubst %,src/boot/%.c,boot_params code detect_x86 elf flat linux_x86 multiboot pieces pvh)
 BOOT_arm64 := src/boot/linux_arm64.c src/boot/gunzip.c src/arch/tree.c
 BOOT_OTHER := $(filter-out $(BOOT_$(ARCH_DIR)),$(BOOT_x86) $(BOOT_arm64))
-LIB_SRC := $(filter-out src/main.c $(BOOT_OTHER),$(wildcard src/*.c src/base/*.c src/mem/*.c \
+LIB_SRC := $(filter-out src/main.c $(BOOT_OTHER),$(wildcard src/*.c src/lib/*.c src/base/*.c src/mem/*.c \
              src/console/*.c src/snapshot/*.c src/kvm/*.c src/boot/*.c src/arch/*.c src/arch/$(ARCH_DIR)/*.c \
              devices/*.c virtio/*.c virtio/backend/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
@@ -96,13 +102,15 @@ SUITE_SRC := $(wildcard tools/suite/*.c)
 SUITE_OBJ := $(SUITE_SRC:%.c=$(BUILD)/%.o)
 UNIT_SRC := $(wildcard tests/unit/*.c) $(UNIT_ARM64) $(filter-out tools/suite/main.c,$(SUITE_SRC))
 UNIT_OBJ := $(UNIT_SRC:%.c=$(BUILD)/%.o)
+PUBLIC_LIBS := $(BUILD)/lib/libvmm.a $(BUILD)/lib/libvmm.so
 BENCH_SRC := $(wildcard tests/bench/*.c)
 BENCHES  := $(BENCH_SRC:%.c=$(BUILD)/%)
 
 .PHONY: all help check check-unit check-boot check-lab cross-unit bench bench-boot demo guests \
         format lint docs check-docs asan tsan install clean FORCE
 
-all: $(if $(MAIN_OBJ),$(BUILD)/vmm) $(BUILD)/vmm-test $(BUILD)/libvmm.a $(if $(SAN)$(CROSS),,$(if $(MAIN_OBJ),vmm))
+all: $(if $(MAIN_OBJ),$(BUILD)/vmm) $(BUILD)/vmm-test $(BUILD)/libvmm.a $(if $(SAN)$(CROSS),,$(if $(MAIN_OBJ),vmm)) \
+     $(if $(SAN),,$(PUBLIC_LIBS))
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -125,6 +133,7 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 CFLAGS_tests := -Wno-pedantic -Wno-missing-prototypes -Wno-cast-qual -Wno-strict-prototypes \
                 -Wno-old-style-definition
 
+# All objects, for the program and for tests that look inside. What is installed is in lib/.
 $(BUILD)/libvmm.a: $(LIB_OBJ)
 	$(if $(Q),@echo "  AR      $@")
 	$(Q)rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
@@ -140,6 +149,22 @@ $(BUILD)/vmm-test: $(SUITE_OBJ) $(BUILD)/libvmm.a
 vmm: $(BUILD)/vmm
 	$(Q)ln -sf $(BUILD)/vmm $@
 
+# The libraries. Of the static one only what VMM_API marks can be seen from outside: its objects
+# are linked into one, whose other symbols become local.
+PUBLIC_OBJ := $(filter-out $(BUILD)/src/run_cli.o $(BUILD)/src/doctor.o,$(LIB_OBJ))
+$(BUILD)/lib/libvmm.a: $(PUBLIC_OBJ)
+	$(if $(Q),@echo "  AR      $@")
+	$(Q)mkdir -p $(@D) && rm -f $@
+	$(Q)$(CC) -r -nostdlib -o $(BUILD)/lib/vmm.o $(PUBLIC_OBJ)
+	$(Q)$(OBJCOPY) --localize-hidden $(BUILD)/lib/vmm.o && $(AR) rcs $@ $(BUILD)/lib/vmm.o
+SONAME := libvmm.so.0
+$(BUILD)/lib/libvmm.so: $(PUBLIC_OBJ)
+	$(if $(Q),@echo "  LD      $@")
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -pie,$(LDFLAGS)) -shared -Wl,-soname,$(SONAME) -Wl,--no-undefined \
+	    -o $(BUILD)/lib/$(SONAME) $(PUBLIC_OBJ) $(LDLIBS)
+	$(Q)ln -sf $(SONAME) $@
+
 # --- tests ------------------------------------------------------------------
 # Criterion finds its tests by their section, which --gc-sections would drop.
 $(BUILD)/tests/unit/unit: $(UNIT_OBJ) $(BUILD)/libvmm.a
@@ -149,6 +174,20 @@ $(BUILD)/tests/unit/unit: $(UNIT_OBJ) $(BUILD)/libvmm.a
 $(BUILD)/tests/boot/talk: $(BUILD)/tests/boot/talk.o
 	$(if $(Q),@echo "  LD      $@")
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^
+
+# Machines of libvmm, made by Criterion tests. Guests are x86-64's, so far.
+MACHINES_SRC := $(if $(filter x86_64,$(ARCH)),$(wildcard tests/boot/machines/*.c))
+MACHINES := $(if $(MACHINES_SRC),$(BUILD)/tests/boot/machines/machines $(BUILD)/tests/boot/failing/failing)
+MACHINES_GUESTS := $(BUILD)/tests/boot/machines/guests_x86.o
+$(BUILD)/tests/boot/machines/%.o: tests/boot/machines/%.S $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  AS      $<")
+	$(Q)$(CC) $(CPPFLAGS) -c -o $@ $<
+$(BUILD)/tests/boot/machines/machines: $(MACHINES_SRC:%.c=$(BUILD)/%.o)
+$(BUILD)/tests/boot/failing/failing: $(BUILD)/tests/boot/failing/failing.o
+$(MACHINES): $(MACHINES_GUESTS) $(BUILD)/libvmm.a
+	$(if $(Q),@echo "  LD      $@")
+	$(Q)$(CC) $(LDFLAGS) -Wl,--no-gc-sections -rdynamic -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -lcriterion
 
 $(BENCHES): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libvmm.a
 	$(if $(Q),@echo "  LD      $@")
@@ -167,7 +206,8 @@ check-unit: $(if $(CROSS),cross-unit,$(BUILD)/tests/unit/unit)
 	$(Q)! grep -s -A 40 'ERROR: ' $(SAN_LOG).*
 cross-unit:
 	$(error Unit tests run on this machine only, arm64's too: make check-unit)
-check-boot: all guests $(BUILD)/tests/boot/talk
+check-boot: all guests $(BUILD)/tests/boot/talk $(if $(CROSS),,$(MACHINES))
+	$(if $(CROSS),,$(Q)$(if $(MACHINES),$(SAN_ENV_$(SAN)) $(firstword $(MACHINES)) --jobs 4 --short-filename))
 	$(Q)$(if $(CROSS),tools/lab --arch $(ARCH) --memory 8192 --) env BUILD=$(BUILD) tests/boot/run $(BOOT_ARGS)
 check-lab: all guests
 	$(Q)tests/lab/run $(if $(CROSS),$(ARCH))
@@ -210,7 +250,7 @@ docs: $(DEVICE_DOCS)
 check-docs: $(DEVICE_DOCS)
 	$(Q)tools/gen-device-docs --check $<
 
-#: make install      vmm and vmm-test, man pages, bash completion (DESTDIR=, PREFIX=)
+#: make install      vmm and vmm-test, man pages, bash completion, libraries (DESTDIR=, PREFIX=)
 install: all
 	install -D -m 755 -s --strip-program=$(STRIP) $(BUILD)/vmm $(DESTDIR)$(PREFIX)/bin/vmm
 	install -D -m 755 -s --strip-program=$(STRIP) $(BUILD)/vmm-test $(DESTDIR)$(PREFIX)/bin/vmm-test
@@ -219,9 +259,16 @@ install: all
 	install -D -m 644 tools/completion.bash \
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmm
 	ln -sf vmm $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmm-test
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/vmm src/lib/vmm.h src/lib/vmmtest.h
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib $(BUILD)/lib/libvmm.a $(BUILD)/lib/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libvmm.so
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@VERSION@,$(VERSION),' \
+	    -e 's,@PRIVATE@,$(LDLIBS),' src/lib/vmm.pc.in \
+	    >$(DESTDIR)$(PREFIX)/lib/pkgconfig/vmm.pc
 
 clean:
 	rm -rf build vmm
 
 -include $(LIB_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(SUITE_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(BENCH_SRC:%.c=$(BUILD)/%.d) \
-    $(BUILD)/tests/boot/talk.d
+    $(BUILD)/tests/boot/talk.d $(MACHINES_SRC:%.c=$(BUILD)/%.d) $(BUILD)/tests/boot/failing/failing.d

@@ -60,6 +60,11 @@ int config_set_once(const char **field, const char *value, const char *option, s
     return 0;
 }
 
+void config_init(struct config *c)
+{
+    *c = (struct config){.acpi = true, .pci = true, .posted = true};
+}
+
 static int unknown_option(const char *word, struct err *e)
 {
     const char *names[ROWS_MAX];
@@ -97,6 +102,20 @@ static int check_combination(const struct config *c, struct err *e)
     return 0;
 }
 
+/* Take the value of a row's option; a message without the option's name gets it. */
+static int set_row(struct config *c, const struct option_row *row, const char *value, struct err *e)
+{
+    int ret = config_check_machine(row->name, e);
+
+    if (ret == 0) {
+        ret = row->set(c, value, e);
+    }
+    if (ret < 0 && e != NULL && strncmp(e->what, "--", 2) != 0) {
+        err_prefix(e, "--%s", row->name);
+    }
+    return ret;
+}
+
 static int parse_words(struct config *c, int argc, char **argv, const struct option *longs,
                        struct err *e)
 {
@@ -118,13 +137,7 @@ static int parse_words(struct config *c, int argc, char **argv, const struct opt
             return err_set(e, EINVAL, "%s needs a value", argv[at]);
         }
         row = row_at((size_t)(found - ROW_BASE));
-        ret = config_check_machine(row->name, e);
-        if (ret == 0) {
-            ret = row->set(c, optarg, e);
-        }
-        if (ret < 0 && strncmp(e->what, "--", 2) != 0) {
-            err_prefix(e, "--%s", row->name);
-        }
+        ret = set_row(c, row, optarg, e);
     }
     if (ret == 0 && optind < argc) {
         ret = err_set(e, EINVAL, "'%s' belongs to no option", argv[optind]);
@@ -138,7 +151,7 @@ int config_parse(struct config *c, int argc, char **argv, struct err *e)
     struct option longs[ROWS_MAX + 1] = {0};
     int ret;
 
-    *c = (struct config){.acpi = true, .pci = true};
+    config_init(c);
     for (size_t i = 0; i < ROWS_MAX && row_at(i) != NULL; i++) {
         longs[i].name = row_at(i)->name;
         longs[i].has_arg = row_at(i)->arg ? required_argument : no_argument;
@@ -165,6 +178,40 @@ void config_defaults(struct config *c)
     c->memory = c->memory != 0 ? c->memory : MEMORY_DEFAULT;
     c->cpus = c->cpus != 0 ? c->cpus : 1;
     c->cpu = c->cpu != NULL ? c->cpu : "host";
+}
+
+/* The row of an option that the library takes, too. */
+static const struct option_row *guest_row(const char *name)
+{
+    for (size_t i = 0; i < config_guest_options.count; i++) {
+        if (strcmp(config_guest_options.rows[i].name, name) == 0) {
+            return &config_guest_options.rows[i];
+        }
+    }
+    return NULL;
+}
+
+int config_set_guest(struct config *c, const char *name, const char *value, struct err *e)
+{
+    const struct option_row *row = guest_row(name);
+    int ret = 0;
+
+    if (row != NULL && row->arg != NULL && value == NULL) {
+        ret = err_set(e, EINVAL, "--%s needs a value", name);
+    } else if (row != NULL) {
+        ret = set_row(c, row, value, e);
+    } else if (strcmp(name, "no-reboot") == 0 && value == NULL) {
+        c->no_reboot = true;
+    } else {
+        ret = unknown_option(name, e);
+    }
+    if (ret == 0 && c->action != ACTION_RUN) {
+        ret = err_set(e, EINVAL, "--%s %s is for the command line", name, value);
+    }
+    if (ret < 0) {
+        err_status(e, EXIT_USAGE);
+    }
+    return ret;
 }
 
 void config_free(struct config *c)

@@ -47,15 +47,16 @@ struct config {
     uint64_t memory;            /* bytes */
     bool machine_given;         /* there was a --machine */
     unsigned cpus;
-    const char *cpu; /* host[,-feature]... */
-    bool acpi;       /* --machine pc,acpi= */
-    bool pci;        /* --machine ...,pci= */
-    bool pm;         /* --machine pc,pm=: ACPI's fixed hardware */
-    bool testdev;    /* --machine ...,testdev=: what kvm-unit-tests expects */
-    unsigned gic;    /* --machine virt,gic=: 2 or 3; 0: the newest the host has */
-    const char *console;
+    const char *cpu;     /* host[,-feature]... */
+    bool acpi;           /* --machine pc,acpi= */
+    bool pci;            /* --machine ...,pci= */
+    bool pm;             /* --machine pc,pm=: ACPI's fixed hardware */
+    bool testdev;        /* --machine ...,testdev=: what kvm-unit-tests expects */
+    unsigned gic;        /* --machine virt,gic=: 2 or 3; 0: the newest the host has */
+    const char *console; /* NULL: kept in memory (src/console/memory.h) */
     const char *trace;
     const char *trace_file;
+    bool posted;         /* KVM may keep writes that can come late, doorbells too */
     uint64_t timeout_ns; /* 0: none */
     bool no_reboot;
     const char *dump_acpi;
@@ -77,6 +78,16 @@ void config_free(struct config *c);
 
 /* Memory, CPUs and so on as they are when nobody says anything. */
 void config_defaults(struct config *c);
+
+/* The state before the first option. */
+void config_init(struct config *c);
+
+/*
+ * One of the options that describe a guest, or no-reboot, by its name without dashes; value NULL:
+ * it has none. -EINVAL for any other and for a bad value, status EXIT_USAGE. Both strings are
+ * borrowed.
+ */
+int config_set_guest(struct config *c, const char *name, const char *value, struct err *e);
 
 /* The value of --machine; -EINVAL with e set. For config_parse(). */
 int config_set_machine(struct config *c, const char *value, struct err *e);

@@ -192,6 +192,7 @@ void device_free(struct device *d)
         free(d->regions[i].sizes);
     }
     free_strings(d);
+    free(atomic_load(&d->faults));
     io_guard_destroy(&d->guard);
     free(d);
 }

@@ -21,6 +21,7 @@
 #include "src/mem/aspace.h"
 #include "src/mem/region.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -252,6 +253,38 @@ int device_dma_write(struct device *d, uint64_t gpa, const void *buf, size_t len
 int device_dma_map(struct device *d, uint64_t gpa, uint64_t len, bool write, struct iovec *iov,
                    int max);
 
+/* --- faults -------------------------------------------------------------- */
+
+/*
+ * Faults that a test makes a device have. They are looked for where the device meets the guest's
+ * accesses, guest memory and its back end; a device without any costs a load and a branch there.
+ */
+enum device_fault_kind {
+    DEVICE_FAULT_READ,  /* a register's read; offset: in its block */
+    DEVICE_FAULT_WRITE, /* a register's write */
+    DEVICE_FAULT_DMA,   /* an access to guest memory; offset: its address */
+    DEVICE_FAULT_IO,    /* a request to a back end; offset: byte of the disk */
+};
+
+struct device_fault {
+    enum device_fault_kind kind;
+    bool any_offset;
+    uint64_t offset;
+    uint64_t after; /* let so many pass first */
+    uint64_t times; /* then fail so many */
+};
+
+/* One more fault. The vCPUs are paused. -ENOSPC: it has 8; -ENOMEM. */
+int device_fault_add(struct device *d, const struct device_fault *f, struct err *e);
+/* None any more; how often they struck stays. The vCPUs are paused. */
+void device_fault_clear(struct device *d);
+uint64_t device_fault_count(const struct device *d);
+
+/* Is this one to fail? Counts it. Any thread. */
+struct device_faults;
+bool device_fault_strikes(struct device_faults *faults, enum device_fault_kind kind,
+                          uint64_t offset);
+
 /* --- classes and instances -------------------------------------------- */
 
 struct pci_info;
@@ -314,6 +347,7 @@ struct device {
     char id[DEVICE_ID_MAX];
     struct io_guard guard;
     struct guest_errors guest_errors;
+    _Atomic(struct device_faults *) faults; /* NULL: never had one */
     struct device_region regions[DEVICE_REGIONS_MAX];
     size_t region_count;
     bool realized;
@@ -325,6 +359,12 @@ struct device {
     } place;
     struct device *next; /* in the machine's list */
 };
+
+static inline bool device_faulty(struct device *d, enum device_fault_kind kind, uint64_t offset)
+{
+    struct device_faults *f = atomic_load_explicit(&d->faults, memory_order_acquire);
+    return __builtin_expect(f != NULL, 0) && device_fault_strikes(f, kind, offset);
+}
 
 /* From a struct device to the state struct that begins with it. */
 #define DEVICE_STATE(type, d) ((type *)(void *)(d))

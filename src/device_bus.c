@@ -48,18 +48,30 @@ void device_lower(struct device *d, unsigned vector)
     d->bus->lower(d, vector);
 }
 
+/* 0, or why the device cannot reach gpa. */
+static int check_dma(struct device *d, uint64_t gpa)
+{
+    if (!d->bus->may_dma(d)) {
+        return -EACCES;
+    }
+    return device_faulty(d, DEVICE_FAULT_DMA, gpa) ? -EFAULT : 0;
+}
+
 int device_dma_read(struct device *d, uint64_t gpa, void *buf, size_t len)
 {
-    return d->bus->may_dma(d) ? dma_read(d->env->mem, gpa, buf, len) : -EACCES;
+    const int ret = check_dma(d, gpa);
+    return ret < 0 ? ret : dma_read(d->env->mem, gpa, buf, len);
 }
 
 int device_dma_write(struct device *d, uint64_t gpa, const void *buf, size_t len)
 {
-    return d->bus->may_dma(d) ? dma_write(d->env->mem, gpa, buf, len) : -EACCES;
+    const int ret = check_dma(d, gpa);
+    return ret < 0 ? ret : dma_write(d->env->mem, gpa, buf, len);
 }
 
 int device_dma_map(struct device *d, uint64_t gpa, uint64_t len, bool write, struct iovec *iov,
                    int max)
 {
-    return d->bus->may_dma(d) ? dma_map(d->env->mem, gpa, len, write, iov, max) : -EACCES;
+    const int ret = check_dma(d, gpa);
+    return ret < 0 ? ret : dma_map(d->env->mem, gpa, len, write, iov, max);
 }

@@ -50,6 +50,9 @@ static uint64_t block_read(void *opaque, uint64_t offset, unsigned size)
         count_misfit(r, offset, size, "read");
         return r->block->misfit_reads_zero ? 0 : UINT64_MAX;
     }
+    if (device_faulty(r->dev, DEVICE_FAULT_READ, offset)) {
+        return UINT64_MAX;
+    }
     return r->block->read(r->dev, (uint32_t)offset, size);
 }
 
@@ -58,6 +61,9 @@ static void block_write(void *opaque, uint64_t offset, uint64_t value, unsigned 
     struct device_region *r = opaque;
     if (!device_access_fits(r, offset, size, true)) {
         count_misfit(r, offset, size, "write");
+        return;
+    }
+    if (device_faulty(r->dev, DEVICE_FAULT_WRITE, offset)) {
         return;
     }
     r->block->write(r->dev, (uint32_t)offset, value, size);

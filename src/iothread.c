@@ -3,6 +3,7 @@
  *
  * Locking: none beyond the loop's; iothread_call() waits on a semaphore.
  */
+#include "src/base/log.h"
 #include "src/loop.h"
 
 #include <errno.h>
@@ -15,11 +16,13 @@
 struct iothread {
     struct loop *loop;
     pthread_t thread;
+    const struct log_sink *sink; /* of who made it */
 };
 
 static void *iothread_main(void *opaque)
 {
     struct iothread *t = opaque;
+    log_set_sink(t->sink);
     loop_run(t->loop);
     return NULL;
 }
@@ -46,6 +49,7 @@ struct iothread *iothread_new(const char *name, struct clock *clock, struct err 
         err_set(e, ENOMEM, "cannot make I/O thread '%s', out of memory", name);
         return NULL;
     }
+    t->sink = log_sink();
     t->loop = loop_new(clock, e);
     if (t->loop == NULL) {
         free(t);

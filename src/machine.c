@@ -5,6 +5,7 @@
 
 #include "src/arch/board.h"
 #include "src/console/chardev.h"
+#include "src/console/memory.h"
 #include "src/console/watch.h"
 #include "src/run.h"
 #include "src/vm.h"
@@ -228,9 +229,16 @@ static int add_devices(struct machine *m, struct err *e)
     return ret == 0 ? board_assign(m, e) : ret;
 }
 
-static int machine_build(struct machine *m, struct err *e)
+static struct chardev *open_console(struct machine *m, struct err *e)
 {
     const struct chardev_escape escape = {.quit = run_quit, .opaque = m};
+    const char *kind = m->config->action == ACTION_RUN ? m->config->console : "null";
+
+    return kind != NULL ? chardev_open(kind, m->loop, &escape, e) : memory_open(m->loop, e);
+}
+
+static int machine_build(struct machine *m, struct err *e)
+{
     const bool run = m->config->action == ACTION_RUN;
     int ret = run ? vm_open(m, e) : 0;
 
@@ -261,7 +269,7 @@ static int machine_build(struct machine *m, struct err *e)
         ret = vm_build(m, e);
     }
     if (ret == 0) {
-        m->console = chardev_open(run ? m->config->console : "null", m->loop, &escape, e);
+        m->console = open_console(m, e);
         if (m->console != NULL && m->config->save.pattern != NULL) {
             m->console = chardev_watch(m->console, m->config->save.pattern, run_ready, m, e);
         }

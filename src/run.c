@@ -237,7 +237,24 @@ int run_start(struct machine *m, struct err *e)
         return snapshot_load(m, e);
     }
     ret = board_load(m, &entry, e);
-    return ret < 0 ? ret : vcpus_reset(&m->vm->vcpus, &entry, e);
+    return ret < 0 ? ret : run_enter(m, &entry, e);
+}
+
+int run_enter(struct machine *m, const struct boot_entry *entry, struct err *e)
+{
+    return vcpus_reset(&m->vm->vcpus, entry, e);
+}
+
+void run_go_on(struct machine *m)
+{
+    struct run *run = &m->vm->run;
+
+    pthread_mutex_lock(&run->lock);
+    const bool asked = run->stop || run->pending != PENDING_NOTHING;
+    pthread_mutex_unlock(&run->lock);
+    if (!asked) {
+        resume(m);
+    }
 }
 
 bool run_go(struct machine *m)

@@ -52,6 +52,9 @@ void run_destroy(struct machine *m);
  * -errno. */
 int run_start(struct machine *m, struct err *e);
 
+/* Instead of that, for code that is in memory already: vCPU 0 begins at entry. 0 or -errno. */
+int run_enter(struct machine *m, const struct boot_entry *entry, struct err *e);
+
 /*
  * Let the guest run until it ends (true: run.status says how) or until run_stop()
  * (false: run_go() goes on where it was). When it returns the vCPUs are paused. After
@@ -62,6 +65,12 @@ bool run_go(struct machine *m);
 /* From any thread. What comes first counts; a stop that nobody waits for ends the next run_go(). */
 void run_stop(struct machine *m);
 void run_end(struct machine *m, int status);
+
+/*
+ * For a callback of the main loop that has paused the vCPUs to look at them: go on, unless a stop
+ * or an end was asked for meanwhile.
+ */
+void run_go_on(struct machine *m);
 
 /* For struct device_env, struct vm_callbacks and struct chardev_escape; opaque is the machine. */
 void run_event(void *opaque, enum machine_event event, int value);

@@ -94,6 +94,20 @@ static void provide_env(struct machine *m)
 
 /* --- set-up ------------------------------------------------------------------ */
 
+static int attach_doorbells(struct machine *m, struct err *e)
+{
+    struct vm *vm = m->vm;
+    int ret = ioeventfds_attach(&vm->mem_doorbells, &vm->kvm, m->mem, false, e);
+
+    if (ret < 0) {
+        return ret;
+    }
+    vm->has_mem_doorbells = true;
+    ret = ioeventfds_attach(&vm->io_doorbells, &vm->kvm, m->io, true, e);
+    vm->has_io_doorbells = ret == 0;
+    return ret;
+}
+
 static int attach_memory(struct machine *m, struct err *e)
 {
     struct vm *vm = m->vm;
@@ -119,14 +133,7 @@ static int attach_memory(struct machine *m, struct err *e)
     if (ret < 0) {
         return ret;
     }
-    ret = ioeventfds_attach(&vm->mem_doorbells, &vm->kvm, m->mem, false, e);
-    if (ret < 0) {
-        return ret;
-    }
-    vm->has_mem_doorbells = true;
-    ret = ioeventfds_attach(&vm->io_doorbells, &vm->kvm, m->io, true, e);
-    vm->has_io_doorbells = ret == 0;
-    return ret;
+    return m->config->posted ? attach_doorbells(m, e) : 0;
 }
 
 int vm_open(struct machine *m, struct err *e)

@@ -8,6 +8,7 @@
 #include "src/base/trace.h"
 #include "virtio/blk.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -105,6 +106,10 @@ static void report(struct blk_request *r, int error)
 static void submit(struct blk_request *r, enum block_op op)
 {
     r->io.op = op;
+    if (device_faulty(&r->blk->v.dev, DEVICE_FAULT_IO, r->io.offset)) {
+        r->io.done(&r->io, -EIO);
+        return;
+    }
     r->blk->block->ops->submit(r->blk->block, &r->io);
 }
 

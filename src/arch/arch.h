@@ -91,6 +91,22 @@ int arch_vcpu_reset(struct kvm *kvm, int fd, unsigned index, const struct cpu_mo
 /* After that: the registers the boot CPU starts a kernel with. */
 int arch_vcpu_enter(struct kvm *kvm, int fd, const struct boot_entry *entry, struct err *e);
 
+/*
+ * Registers by name, of a paused vCPU. 0; -ENOENT: there is none of that name; -EPERM: it cannot
+ * be set; or an error of KVM. The names: arch_reg_name(0), ... until NULL.
+ */
+int arch_reg_get(struct kvm *kvm, int fd, const char *name, uint64_t *value);
+int arch_reg_set(struct kvm *kvm, int fd, const char *name, uint64_t value);
+const char *arch_reg_name(size_t i);
+
+/* What a paused vCPU would do if it ran. */
+enum vcpu_activity {
+    VCPU_RUNS,
+    VCPU_WAITS, /* for an interrupt. arm64: or it runs, KVM does not say */
+    VCPU_DEAD,  /* halted with interrupts off, or never started */
+};
+enum vcpu_activity arch_vcpu_activity(struct kvm *kvm, int fd);
+
 /* --- snapshots: see docs/snapshots.md --- */
 
 struct pack;

@@ -35,6 +35,14 @@ int board_load(struct machine *m, struct boot_entry *entry, struct err *e);
  */
 int board_wake(struct machine *m, struct boot_entry *entry);
 
+/* Instead of that: ready memory and the start state for code that is at gpa already. -EINVAL: this
+ * architecture has no such mode, or the mode does not reach gpa. */
+int board_enter(struct machine *m, enum boot_mode mode, uint64_t gpa, struct boot_entry *entry,
+                struct err *e);
+
+/* The first guest-physical address of RAM. */
+extern const uint64_t board_ram_gpa;
+
 /* Write the tables that --dump-acpi or --dump-fdt asks for, if one does. */
 int board_dump_tables(struct machine *m, struct err *e);
 

@@ -16,6 +16,7 @@
 #define GUEST_ERRORS_PRINTED 4
 
 static _Atomic bool raw_terminal;
+static _Thread_local const struct log_sink *thread_sink;
 
 void log_set_raw_terminal(bool raw)
 {
@@ -25,6 +26,16 @@ void log_set_raw_terminal(bool raw)
 const char *log_line_end(void)
 {
     return atomic_load_explicit(&raw_terminal, memory_order_relaxed) ? "\r\n" : "\n";
+}
+
+void log_set_sink(const struct log_sink *sink)
+{
+    thread_sink = sink;
+}
+
+const struct log_sink *log_sink(void)
+{
+    return thread_sink;
 }
 
 /* One "vmm: kind text tail" line in one write, so that lines of threads do not mix. */
@@ -48,6 +59,10 @@ print_line(const char *kind, const char *tail, const char *fmt, va_list ap)
         if (c < ' ' || c == 0x7f) {
             line[i] = '?';
         }
+    }
+    if (thread_sink != NULL) {
+        thread_sink->line(thread_sink->opaque, line, len);
+        return;
     }
     const char *end = log_line_end();
     memcpy(line + len, end, strlen(end));

@@ -1,6 +1,6 @@
 /*
- * Messages on stderr, one line each: "vmm: warning: ...". Guest console bytes
- * alone go to stdout. Lines end CR LF while the terminal is in raw mode.
+ * Messages, one line each, on stderr if not said otherwise: "vmm: warning: ...". Guest console
+ * bytes alone go to stdout. Lines end CR LF while the terminal is in raw mode.
  *
  * Locking: one write(2) a line; safe from any thread.
  */
@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* At most about 1000 bytes a line; control characters (a hostile file name) show as '?'. */
@@ -17,6 +18,18 @@ void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* "vmm: " kind text: what the others are made of. kind: "error: ", "" ... */
 void log_message(const char *kind, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * Where a thread's messages go instead of stderr: a machine of the library takes those of its
+ * threads. line() may be called by several threads at once; text is without a line end, not
+ * NUL-terminated. NULL: stderr. Threads begin with NULL: who makes one passes its own on.
+ */
+struct log_sink {
+    void (*line)(void *opaque, const char *text, size_t len);
+    void *opaque;
+};
+void log_set_sink(const struct log_sink *sink);
+const struct log_sink *log_sink(void);
 
 /* The console tells the log when the terminal needs "\r\n". */
 void log_set_raw_terminal(bool raw);

@@ -61,6 +61,7 @@ enum boot_mode {
     BOOT_REAL16, /* cs:ip, A20 on */
     BOOT_PROT32, /* paging off, flat segments */
     BOOT_LONG64, /* paging on, cr3 set, flat segments */
+    BOOT_EL1,    /* arm64: EL1, MMU off */
 };
 
 /* Start state of the boot CPU; registers not named are 0. */
@@ -90,5 +91,13 @@ struct boot_entry {
  * name the file, what is wrong with it and, where it helps, what to do.
  */
 int boot_load(const struct boot_request *req, struct boot_entry *entry, struct err *e);
+
+/*
+ * x86: the start state for code that somebody has put at gpa, and what its mode wants in memory
+ * (GDT, page tables). The stack is below the code. -EINVAL: a mode of another architecture, or a
+ * gpa that the mode does not reach.
+ */
+int boot_enter(struct aspace *mem, enum boot_mode mode, uint64_t gpa, struct boot_entry *entry,
+               struct err *e);
 
 #endif

@@ -90,12 +90,12 @@ struct chardev *chardev_open(const char *spec, struct loop *loop,
                              const struct chardev_escape *escape, struct err *e)
 {
     const char *path;
+    if (strcmp(spec, "null") == 0) {
+        return null_open(e);
+    }
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write() */
     if (strcmp(spec, "stdio") == 0) {
         return stdio_open(loop, escape, e);
-    }
-    if (strcmp(spec, "null") == 0) {
-        return null_open(e);
     }
     if (strcmp(spec, "pty") == 0) {
         return pty_open(loop, e);

@@ -58,7 +58,7 @@ struct chardev_escape {
  * it is used by stdio only; NULL: Ctrl-A is an ordinary byte. Opening "pty"
  * prints the name of the other end on stderr. "unix:" listens and serves one
  * client at a time, others wait; a socket file that nobody listens on is
- * replaced, any other file is not. Ignores SIGPIPE for the process. NULL with e
+ * replaced, any other file is not. All but null ignore SIGPIPE for the process. NULL with e
  * set on failure.
  */
 struct chardev *chardev_open(const char *spec, struct loop *loop,

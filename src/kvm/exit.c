@@ -7,6 +7,7 @@
 #include "src/kvm/exit.h"
 
 #include "src/base/trace.h"
+#include "src/kvm/record.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -61,6 +62,7 @@ static bool handle_io(struct vcpu *v)
         } else {
             aspace_read(v->set->env.io, run->io.port, data + at, size);
         }
+        record_access(v, true, run->io.direction == KVM_EXIT_IO_OUT, run->io.port, data + at, size);
     }
     return true;
 }
@@ -74,6 +76,7 @@ static bool handle_mmio(struct vcpu *v)
     } else {
         aspace_read(v->set->env.mem, run->mmio.phys_addr, run->mmio.data, len);
     }
+    record_access(v, false, run->mmio.is_write != 0, run->mmio.phys_addr, run->mmio.data, len);
     return true;
 }
 

@@ -43,6 +43,20 @@ struct irq irqchip_line(struct irqchip *c, unsigned gsi)
     return (struct irq){.set = line_set, .opaque = c, .n = gsi};
 }
 
+int irqchip_signal_msi(struct irqchip *c, uint64_t address, uint32_t data)
+{
+    struct kvm_msi msi = {
+        .address_lo = (uint32_t)address, .address_hi = (uint32_t)(address >> 32), .data = data};
+    if (!arch_is_msi_address(c->kvm, address)) {
+        return -EINVAL;
+    }
+    if (ARCH_MSI_HAS_REQUESTER) { /* of no device: its number is 0, as the host bridge's is */
+        msi.flags = KVM_MSI_VALID_DEVID;
+    }
+    const int r = kvm_ioctl(c->kvm, c->kvm->vm_fd, KVM_SIGNAL_MSI, &msi);
+    return r < 0 ? r : 0;
+}
+
 int irqchip_eventfd(unsigned gsi, struct err *e)
 {
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

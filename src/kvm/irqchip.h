@@ -47,6 +47,9 @@ struct irq irqchip_line(struct irqchip *c, unsigned gsi);
 int irqchip_edge_get(struct irqchip *c, unsigned gsi, struct irq_edge *out, struct err *e);
 void irqchip_edge_put(struct irqchip *c, unsigned gsi, struct irq_edge *edge);
 
+/* Send one message now, with no route of its own. -EINVAL: nobody takes it. Or an error of KVM. */
+int irqchip_signal_msi(struct irqchip *c, uint64_t address, uint32_t data);
+
 /* --- for msi.c and level.c --- */
 
 /* A new eventfd for interrupt gsi, or -errno. */

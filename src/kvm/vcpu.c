@@ -8,17 +8,17 @@
  */
 #include "src/kvm/vcpu.h"
 
+#include "src/base/log.h"
 #include "src/base/trace.h"
 #include "src/kvm/exit.h"
+#include "src/kvm/record.h"
 
 #include <errno.h>
 #include <linux/kvm.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-
-#define KICK_SIGNAL SIGRTMIN
+#include <unistd.h>
 
 /* Enough for any device callback; what is not touched costs nothing. */
 #define STACK_SIZE (128UL * 1024)
@@ -63,6 +63,7 @@ static void park(struct vcpu *v)
 static bool after_run(struct vcpu *v, int result)
 {
     if (result == -EINTR) {
+        recorder_interrupted(v->set->recorder, v->index);
         return false;
     }
     if (result == -EAGAIN) { /* an application processor that was just started */
@@ -99,7 +100,7 @@ static void accept_kicks(void)
 {
     sigset_t kick;
     sigemptyset(&kick);
-    sigaddset(&kick, KICK_SIGNAL);
+    sigaddset(&kick, VCPU_KICK_SIGNAL);
     pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
 }
 
@@ -109,6 +110,8 @@ static void *vcpu_main(void *arg)
     char name[16];
     snprintf(name, sizeof(name), "vcpu%u", v->index);
     prctl(PR_SET_NAME, name);
+    log_set_sink(v->set->sink);
+    v->tid = gettid();
     accept_kicks();
     if (!vcpu_init(v)) {
         return NULL;
@@ -129,6 +132,13 @@ static void *vcpu_main(void *arg)
 static void on_kick(int signal)
 {
     (void)signal; /* its arrival is all: KVM_RUN returns EINTR */
+}
+
+static void install_kick(void)
+{
+    struct sigaction kick = {.sa_handler = on_kick};
+    sigemptyset(&kick.sa_mask);
+    sigaction(VCPU_KICK_SIGNAL, &kick, NULL);
 }
 
 /* All but what a thread's own mistakes raise: those must reach their handlers. */
@@ -163,13 +173,13 @@ static void keep_off_this_cpu(struct vcpus *s, pthread_attr_t *attr)
 
 int vcpus_start_threads(struct vcpus *s)
 {
-    struct sigaction kick = {.sa_handler = on_kick};
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_attr_t attr;
     const sigset_t blocked = other_signals();
     sigset_t old;
     int r = 0;
-    sigemptyset(&kick.sa_mask);
-    sigaction(KICK_SIGNAL, &kick, NULL);
+    pthread_once(&once, install_kick);
+    s->sink = log_sink();
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK_SIZE);
     keep_off_this_cpu(s, &attr);
@@ -197,7 +207,7 @@ static void want(struct vcpus *s, enum vcpus_state state)
         }
         set_immediate_exit(v, 1);
         if (v->started && !pthread_equal(v->thread, pthread_self())) {
-            pthread_kill(v->thread, KICK_SIGNAL);
+            pthread_kill(v->thread, VCPU_KICK_SIGNAL);
         }
     }
 }

@@ -9,6 +9,9 @@
  * A vCPU that cannot go on (triple fault, KVM error, power-off) parks: it counts
  * as paused and stays so until vcpus_reset().
  *
+ * The signal (VCPU_KICK_SIGNAL) is the process's: its handler is installed with the first set and
+ * stays. Whoever else sends it to a vCPU's thread gets that vCPU out of the guest for a moment.
+ *
  * Locking: vcpus.lock guards the states. vCPU ioctls other than KVM_RUN are for
  * the vCPU's own thread, or for any one thread while the set is paused.
  * In KVM_RUN a vCPU's mem_reader is offline, elsewhere online.
@@ -26,13 +29,19 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 struct kvm_run;
 struct boot_entry;
+struct log_sink;
+struct recorder;
+
+#define VCPU_KICK_SIGNAL SIGRTMIN
 
 /* Exit reasons counted one by one; greater ones share the last counter. */
 #define VCPU_EXIT_REASONS 48
@@ -60,6 +69,7 @@ struct vcpu {
     int fd;
     struct kvm_run *run;
     pthread_t thread;
+    _Atomic pid_t tid; /* once vcpus_reset() was called */
     bool started;
     bool parked; /* not to run before the next reset */
     struct mem_reader reader;
@@ -86,6 +96,8 @@ struct vcpus {
     struct kvm *kvm;
     struct vcpus_env env;
     struct coalesced coalesced;
+    struct recorder *recorder;   /* of guest events, borrowed; NULL: none. Set while paused */
+    const struct log_sink *sink; /* of who started the threads */
     const char *cpu;
     struct cpu_model *model;
     struct vcpu *vcpu; /* count elements */

@@ -307,6 +307,19 @@ int board_wake(struct machine *m, struct boot_entry *entry)
     return -ENOENT; /* no device here sends the machine to sleep */
 }
 
+const uint64_t board_ram_gpa = VIRT_RAM_GPA;
+
+int board_enter(struct machine *m, enum boot_mode mode, uint64_t gpa, struct boot_entry *entry,
+                struct err *e)
+{
+    (void)m;
+    if (mode != BOOT_EL1) {
+        return err_set(e, EINVAL, "code on arm64 begins in EL1");
+    }
+    *entry = (struct boot_entry){.format = BOOT_FLAT, .mode = mode, .ip = gpa};
+    return 0;
+}
+
 int board_dump_tables(struct machine *m, struct err *e)
 {
     struct boot_entry entry;

@@ -245,6 +245,14 @@ int board_wake(struct machine *m, struct boot_entry *entry)
     return gpa != 0 && gpa < REAL_MODE_END ? 0 : -ENOENT;
 }
 
+const uint64_t board_ram_gpa = 0;
+
+int board_enter(struct machine *m, enum boot_mode mode, uint64_t gpa, struct boot_entry *entry,
+                struct err *e)
+{
+    return boot_enter(m->mem, mode, gpa, entry, e);
+}
+
 int board_dump_tables(struct machine *m, struct err *e)
 {
     struct acpi_tables tables;

@@ -106,6 +106,7 @@ void sregs_start(struct kvm_sregs *s, const struct boot_entry *entry, unsigned i
     };
     enum boot_mode mode = entry != NULL ? entry->mode : BOOT_REAL16;
     switch (mode) {
+    case BOOT_EL1: /* never of this architecture */
     case BOOT_REAL16:
         set_real(s, entry);
         break;

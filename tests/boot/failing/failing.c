@@ -1,0 +1,60 @@
+/*
+ * Tests that fail, each in its own way: test_report.c runs them and reads what they say. They are
+ * no part of the suite.
+ */
+#include "tests/boot/machines/machines.h"
+
+GUEST(factorial);
+GUEST(crash);
+GUEST(sleep);
+GUEST(chatter);
+
+Test(failing, other_value)
+{
+    MACHINE(m, VMM_LONG64, 0x10000, factorial, "device=edu");
+    vmm_expect_next_exits(m, "MMIO write 4 bytes at edu+0x8 value 6");
+}
+
+Test(failing, exit_that_never_comes)
+{
+    MACHINE(m, VMM_LONG64, 0x10000, factorial, "device=edu");
+    vmm_expect_exit(m, "IO write at 0x1234");
+}
+
+Test(failing, crash)
+{
+    MACHINE(m, VMM_LONG64, 0x10000, crash, "machine=pc");
+    vmm_expect_status(m, 0);
+}
+
+Test(failing, reg)
+{
+    MACHINE(m, VMM_REAL16, 0x7c00, chatter, "machine=pc");
+    vmm_expect_exit(m, "value 7");
+    vmm_expect_reg(m, 0, "rax", 8);
+}
+
+Test(failing, memory)
+{
+    MACHINE(m, VMM_REAL16, 0x7c00, chatter, "machine=pc");
+    vmm_expect_memory(m, 0x7c00, "\x31\xc0\x99", 3);
+}
+
+Test(failing, console)
+{
+    MACHINE(m, VMM_LONG64, 0x10000, factorial, "device=edu");
+    vmm_expect_console(m, "^y$");
+}
+
+Test(failing, stop)
+{
+    MACHINE(m, VMM_REAL16, 0x7c00, sleep, "machine=pc");
+    vmm_set_limits(m, &(struct vmm_limits){.idle_ms = 20});
+    vmm_expect_stop(m, VMM_DEAD);
+}
+
+Test(failing, pattern)
+{
+    MACHINE(m, VMM_REAL16, 0x7c00, chatter, "machine=pc");
+    vmm_expect_exit(m, "IO wrote 1 byte");
+}
