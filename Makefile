@@ -207,7 +207,7 @@ check-unit: $(if $(CROSS),cross-unit,$(BUILD)/tests/unit/unit)
 cross-unit:
 	$(error Unit tests run on this machine only, arm64's too: make check-unit)
 check-boot: all guests $(BUILD)/tests/boot/talk $(if $(CROSS),,$(MACHINES))
-	$(if $(CROSS),,$(Q)$(if $(MACHINES),$(SAN_ENV_$(SAN)) $(firstword $(MACHINES)) --jobs 4 --short-filename))
+	$(if $(CROSS)$(if $(MACHINES),,none),,$(Q)$(SAN_ENV_$(SAN)) tests/boot/run-machines $(firstword $(MACHINES)) --jobs 4)
 	$(Q)$(if $(CROSS),tools/lab --arch $(ARCH) --memory 8192 --) env BUILD=$(BUILD) tests/boot/run $(BOOT_ARGS)
 check-lab: all guests
 	$(Q)tests/lab/run $(if $(CROSS),$(ARCH))

@@ -30,6 +30,8 @@ enum config_action {
     ACTION_DESCRIBE, /* --info and --dump-...: build the machine, do not run it */
 };
 
+struct cpu_host;
+
 /* A growing list of strings that belong to argv. */
 struct string_list {
     const char **items;
@@ -47,7 +49,9 @@ struct config {
     uint64_t memory;            /* bytes */
     bool machine_given;         /* there was a --machine */
     unsigned cpus;
-    const char *cpu;     /* host[,-feature]... */
+    const char *cpu; /* host[,-feature]... */
+    const struct cpu_host
+        *cpu_host;       /* no option: what is known of the host's CPUs already, or NULL */
     bool acpi;           /* --machine pc,acpi= */
     bool pci;            /* --machine ...,pci= */
     bool pm;             /* --machine pc,pm=: ACPI's fixed hardware */

@@ -147,6 +147,7 @@ int vm_open(struct machine *m, struct err *e)
     m->vm = vm;
     ret = kvm_open(&vm->kvm, KVM_DEVICE, e);
     if (ret == 0) {
+        vm->kvm.cpu_host = m->config->cpu_host;
         ret = vcpus_start(&vm->vcpus, &vm->kvm, m->config->cpus, m->config->cpu, e);
         vm->has_vcpus = ret == 0;
     }

@@ -62,12 +62,21 @@ bool arch_is_msi_address(const struct kvm *kvm, uint64_t address);
 
 /* --- vCPUs --- */
 
+/*
+ * What this host offers to guests' CPUs, for many machines of one process: asking takes longer than
+ * all the rest of a vCPU where CPUID exits to a hypervisor below. Read-only. *out may be NULL also
+ * with 0: there is nothing worth keeping.
+ */
+struct cpu_host;
+int cpu_host_new(struct cpu_host **out, struct kvm *kvm, struct err *e);
+
 /* What the guest's CPUs look like: features and topology, shared by all vCPUs. */
 struct cpu_model;
 
 /*
- * spec: "host[,-feature][,+feature]...". -EINVAL, status EXIT_USAGE: unknown
- * feature (hint: the nearest) or one this host cannot give. Free with cpu_model_free().
+ * From kvm->cpu_host, or asked now. spec: "host[,-feature][,+feature]...". -EINVAL, status
+ * EXIT_USAGE: unknown feature (hint: the nearest) or one this host cannot give. Free with
+ * cpu_model_free().
  */
 int cpu_model_new(struct cpu_model **out, struct kvm *kvm, const char *spec, unsigned cpus,
                   struct err *e);

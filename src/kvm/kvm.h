@@ -32,6 +32,8 @@ struct kvm_cap {
     const char *use;  /* what vmm does with it */
 };
 
+struct cpu_host;
+
 struct kvm {
     int dev_fd; /* -1: not open */
     int vm_fd;
@@ -44,8 +46,9 @@ struct kvm {
     bool ioeventfd_any_len;  /* doorbells of any write size */
     unsigned page_size;      /* of the host, in bytes */
     /* What the board wants of the VM, set before kvm_create_vm(); 0: the usual. */
-    unsigned gpa_bits;        /* of a guest-physical address (arm64) */
-    unsigned irqchip_version; /* arm64: GIC 2 or 3; what it is, once it is created */
+    unsigned gpa_bits;               /* of a guest-physical address (arm64) */
+    unsigned irqchip_version;        /* arm64: GIC 2 or 3; what it is, once it is created */
+    const struct cpu_host *cpu_host; /* what the host's CPUs offer, borrowed; NULL: ask */
     /* Parts of the irqchip that have a descriptor, closed with the VM; -1: there is none. */
     int irqchip_fd; /* arm64: GIC */
     int its_fd;     /* arm64: its translation service, which takes messages */

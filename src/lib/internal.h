@@ -85,6 +85,9 @@ void lib_error(struct vmm_error *to, const struct err *from);
 int lib_fail(struct vmm_error *e, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* host.c: what machines of this process know of the host's CPUs; NULL: they have to ask. */
+const struct cpu_host *lib_cpu_host(void);
+
 /* exits.c: with the region that is at the address now. On an online mem_reader, or while paused. */
 void lib_describe(const struct vmm *m, const struct exit_record *r, struct vmm_exit *out);
 

@@ -132,6 +132,7 @@ static int take_options(struct vmm *m, const char *const *options, struct err *e
     int ret = 0;
 
     config_init(&m->config);
+    m->config.cpu_host = lib_cpu_host();
     m->exits_kept = EXITS_DEFAULT;
     while (options != NULL && options[count] != NULL) {
         count++;

@@ -4,6 +4,7 @@
 #include "src/config.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <string.h>
 
 #define MAX_WORDS 16
@@ -219,4 +220,38 @@ Test(config, help_lists_only_what_works)
     }
     cr_assert(strstr(text, "126 the guest crashed"));
     free(text);
+}
+
+/* --- the library's way in --------------------------------------------------------- */
+
+Test(config, options_of_a_guest_one_by_one)
+{
+    err = ERR_INIT;
+    config_init(&config);
+    cr_assert_eq(config_set_guest(&config, "memory", "2M", &err), 0);
+    cr_assert_eq(config_set_guest(&config, "device", "edu", &err), 0);
+    cr_assert_eq(config_set_guest(&config, "no-reboot", NULL, &err), 0);
+    cr_assert(config.memory == 2 << 20 && config.devices.count == 1 && config.no_reboot);
+    cr_assert(config.posted && config.action == ACTION_RUN);
+    config_free(&config);
+}
+
+Test(config, options_that_are_no_guests)
+{
+    static const struct {
+        const char *name, *value, *what;
+    } bad[] = {
+        {"memory", NULL, "--memory needs a value"},  {"memory", "x", "--memory: 'x'"},
+        {"trace", "*", "unknown option --trace"},    {"help", NULL, "unknown option --help"},
+        {"cpu", "help", "for the command line"},     {"no-reboot", "yes", "unknown option"},
+        {"memori", "1M", "unknown option --memori"},
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        err = ERR_INIT;
+        config_init(&config);
+        cr_assert_eq(config_set_guest(&config, bad[i].name, bad[i].value, &err), -EINVAL);
+        cr_assert(strstr(err.what, bad[i].what), "'%s' lacks '%s'", err.what, bad[i].what);
+        cr_assert_eq(err.status, EXIT_USAGE);
+        config_free(&config);
+    }
 }

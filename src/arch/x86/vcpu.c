@@ -19,6 +19,11 @@
 #define CPUID_FIRST_ROOM 128
 #define CPUID_ROOM_MAX   4096
 
+/* Both with room for CPUID_ADDED_MAX leaves more. */
+struct cpu_host {
+    struct kvm_cpuid2 *cpuid;
+};
+
 struct cpu_model {
     struct kvm_cpuid2 *cpuid;
 };
@@ -57,6 +62,33 @@ static void fill_from_host(struct kvm_cpuid2 *c)
     }
 }
 
+static struct kvm_cpuid2 *copy_cpuid(const struct kvm_cpuid2 *c, struct err *e)
+{
+    const size_t size = sizeof(*c) + c->nent * sizeof(c->entries[0]);
+    struct kvm_cpuid2 *copy = calloc(1, size + CPUID_ADDED_MAX * sizeof(c->entries[0]));
+    if (copy == NULL) {
+        err_set(e, ENOMEM, "out of memory for the CPU model");
+        return NULL;
+    }
+    return memcpy(copy, c, size);
+}
+
+int cpu_host_new(struct cpu_host **out, struct kvm *kvm, struct err *e)
+{
+    struct cpu_host *h = calloc(1, sizeof(*h));
+    if (h == NULL) {
+        return err_set(e, ENOMEM, "out of memory for the CPU model");
+    }
+    h->cpuid = supported_cpuid(kvm, e);
+    if (h->cpuid == NULL) {
+        free(h);
+        return -ENODEV;
+    }
+    fill_from_host(h->cpuid);
+    *out = h;
+    return 0;
+}
+
 int cpu_model_new(struct cpu_model **out, struct kvm *kvm, const char *spec, unsigned cpus,
                   struct err *e)
 {
@@ -64,12 +96,15 @@ int cpu_model_new(struct cpu_model **out, struct kvm *kvm, const char *spec, uns
     if (m == NULL) {
         return err_set(e, ENOMEM, "out of memory for the CPU model");
     }
-    m->cpuid = supported_cpuid(kvm, e);
+    const struct cpu_host *host = kvm->cpu_host;
+    m->cpuid = host != NULL ? copy_cpuid(host->cpuid, e) : supported_cpuid(kvm, e);
     if (m->cpuid == NULL) {
         cpu_model_free(m);
         return -ENODEV;
     }
-    fill_from_host(m->cpuid);
+    if (host == NULL) {
+        fill_from_host(m->cpuid);
+    }
     cpuid_prepare(m->cpuid, cpus, kvm_check_cap(kvm, KVM_CAP_TSC_DEADLINE_TIMER) != 0);
     int r = cpuid_apply_spec(m->cpuid, spec, e);
     if (r < 0) {
