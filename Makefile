@@ -43,9 +43,9 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wvla -Wundef -Wpointer-arith -Wwrite-str
 OPT  ?= -O2 -g
 CPPFLAGS += -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 CFLAGS   += -std=c17 $(OPT) -fno-common -ffunction-sections -fdata-sections \
-            -fstack-protector-strong -fPIC -ftls-model=initial-exec
-# One build of each object serves the program and the libraries; these show what VMM_API marks.
-CFLAGS_src     := -fvisibility=hidden
+            -fstack-protector-strong -fPIE
+# One build of each object serves the program and the libraries, of which only what VMM_API marks shows.
+CFLAGS_src     := -fPIC -ftls-model=initial-exec -fvisibility=hidden
 CFLAGS_devices := $(CFLAGS_src)
 CFLAGS_virtio  := $(CFLAGS_src)
 # noseparate-code: fewer, larger mappings; a start of a guest is 5 % shorter.

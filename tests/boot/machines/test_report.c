@@ -54,8 +54,8 @@ Test(report, other_value)
 Test(report, exit_that_never_comes)
 {
     SAYS("exit_that_never_comes", "expected: IO write at 0x1234", "got: the guest powered off",
-         "MMIO write 4 bytes at edu+0x8", "MMIO write 1 byte at acpi-pm.power+0x0 value 0x34",
-         "console output not looked at:", "x");
+         "MMIO read 4 bytes at edu+0x8 value 0x78",
+         "MMIO write 1 byte at acpi-pm.power+0x0 value 0x34", "console output not looked at:", "x");
 }
 
 Test(report, crash)
