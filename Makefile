@@ -157,6 +157,7 @@ $(BUILD)/lib/libvmm.a: $(PUBLIC_OBJ)
 	$(Q)mkdir -p $(@D) && rm -f $@
 	$(Q)$(CC) -r -nostdlib -o $(BUILD)/lib/vmm.o $(PUBLIC_OBJ)
 	$(Q)$(OBJCOPY) --localize-hidden $(BUILD)/lib/vmm.o && $(AR) rcs $@ $(BUILD)/lib/vmm.o
+	$(Q)rm $(BUILD)/lib/vmm.o
 SONAME := libvmm.so.0
 $(BUILD)/lib/libvmm.so: $(PUBLIC_OBJ)
 	$(if $(Q),@echo "  LD      $@")
