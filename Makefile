@@ -116,7 +116,7 @@ help:
 	@sed -n 's/^#: //p' Makefile
 
 # A change of compiler or flags rebuilds everything: the command line is a prerequisite.
-FLAGS_LINE := $(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(LDFLAGS) $(LDLIBS)
+FLAGS_LINE := $(CC) $(CPPFLAGS) $(CFLAGS) $(CFLAGS_src) $(WARN) $(LDFLAGS) $(LDLIBS)
 $(BUILD)/flags: FORCE | $(SYSROOT)
 	@mkdir -p $(@D); echo '$(subst ','\'',$(FLAGS_LINE))' | cmp -s - $@ || \
 	    echo '$(subst ','\'',$(FLAGS_LINE))' > $@
@@ -208,8 +208,11 @@ check-unit: $(if $(CROSS),cross-unit,$(BUILD)/tests/unit/unit)
 cross-unit:
 	$(error Unit tests run on this machine only, arm64's too: make check-unit)
 check-boot: all guests $(BUILD)/tests/boot/talk $(if $(CROSS),,$(MACHINES))
-	$(if $(CROSS)$(if $(MACHINES),,none),,$(Q)$(SAN_ENV_$(SAN)) tests/boot/run-machines $(firstword $(MACHINES)) --jobs 4)
-	$(Q)$(if $(CROSS),tools/lab --arch $(ARCH) --memory 8192 --) env BUILD=$(BUILD) tests/boot/run $(BOOT_ARGS)
+	@# Both, whatever the first says.
+	$(Q)status=0; \
+	$(if $(CROSS)$(if $(MACHINES),,none),,$(SAN_ENV_$(SAN)) tests/boot/run-machines $(firstword $(MACHINES)) --jobs 4 || status=1;) \
+	$(if $(CROSS),tools/lab --arch $(ARCH) --memory 8192 --) env BUILD=$(BUILD) tests/boot/run $(BOOT_ARGS) || status=1; \
+	exit $$status
 check-lab: all guests
 	$(Q)tests/lab/run $(if $(CROSS),$(ARCH))
 

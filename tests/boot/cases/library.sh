@@ -60,6 +60,7 @@ case_cli_library_symbols() {
 case_cli_library_globals() {
     local name
     [[ -e $BUILD/lib/libvmm.so ]] || skip "sanitizer builds have no library"
+    command -v objdump >/dev/null || skip "there is no objdump"
     objdump -t "$BUILD/lib/libvmm.so" |
         awk '/ O \.(data|bss|tdata|tbss)[ \t]/ { sub(/\..*/, "", $NF); print $NF }' | sort -u >globals
     while read -r name; do
