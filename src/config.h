@@ -69,6 +69,7 @@ struct config {
     const char *info;
     bool info_at_end; /* not ACTION_DESCRIBE: run, and print info when the guest has ended */
     struct snapshot_request save; /* path NULL: none */
+    bool vmgenid;                 /* the guest is told when it goes on in another machine */
     /* With snapshot_load, what is not given stays 0 and NULL until snapshot_open(). */
     const char *snapshot_load;
     struct snapshot_file *snapshot; /* NULL: the machine begins with a kernel */

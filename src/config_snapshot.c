@@ -64,6 +64,7 @@ static int set_save(struct config *c, const char *value, struct err *e)
     if (ret < 0) {
         return ret;
     }
+    c->vmgenid = true;
     c->save.path = strdup(list.name);
     ret = c->save.path != NULL ? 0 : err_set(e, ENOMEM, "out of memory");
     for (size_t i = 0; i < list.count && ret == 0; i++) {

@@ -216,6 +216,10 @@ static int add_user_devices(struct machine *m, struct err *e)
             return -EINVAL;
         }
     }
+    if (m->config->vmgenid && machine_add_device(m, "vmgenid,bus=mmio", NULL, e) == NULL) {
+        err_prefix(e, "--snapshot-save adds a device");
+        return -EINVAL;
+    }
     return 0;
 }
 

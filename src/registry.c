@@ -21,6 +21,7 @@
     X(pci_testdev)                                                                                 \
     X(fw_cfg)                                                                                      \
     X(snapshot_ready)                                                                              \
+    X(vmgenid)                                                                                     \
     X(pvpanic)                                                                                     \
     X(virtio_blk)                                                                                  \
     X(edu)                                                                                         \

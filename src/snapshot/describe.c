@@ -52,6 +52,7 @@ int describe_save(const struct machine *m, struct pack *out, struct err *e)
     pack_u32(out, c->acpi);
     pack_u32(out, c->pci);
     pack_u32(out, c->gic);
+    pack_u32(out, c->vmgenid);
     pack_u32(out, (uint32_t)c->devices.count);
     for (size_t i = 0; i < c->devices.count; i++) {
         pack_string(out, c->devices.items[i]);
@@ -109,6 +110,7 @@ static int apply_board(struct config *c, struct unpack *in, struct differences *
     unpack_string(in, cpu, sizeof(cpu));
     const bool acpi = unpack_u32(in) != 0, pci = unpack_u32(in) != 0;
     const uint32_t gic = unpack_u32(in);
+    c->vmgenid = unpack_u32(in) != 0;
     if (in->failed || memory == 0 || memory % 4096 != 0 || cpus == 0) {
         return err_set(e, EINVAL, "its description is damaged");
     }

@@ -13,9 +13,11 @@
 #include "src/arch/x86/map.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define GED_POWER_BUTTON 2 /* bit in the event selector */
 #define NOTIFY_PRESSED   0x80
+#define NOTIFY_CHANGED   0x80 /* the generation id */
 #define SLEEP_S3         1 /* what the sleep control register or PM1 control takes */
 #define SLEEP_S5         5 /* for "off" */
 
@@ -112,6 +114,35 @@ static void add_platform(struct bytes *b, unsigned n, const struct pc_platform *
     aml_end(b, dev);
 }
 
+/*
+ * The generation id: where it is, and a generic event device of its own for its interrupt. Source:
+ * Microsoft, "Virtual Machine Generation ID"; ACPI 6.4, 5.6.9.
+ */
+static void add_vmgenid(struct bytes *b, const struct pc_platform *p)
+{
+    size_t dev = begin_named_device(b, "VGEN", "QEMUVGID");
+    aml_name(b, "_CID");
+    aml_string(b, "VM_Gen_Counter");
+    aml_name(b, "ADDR");
+    const size_t address = aml_package(b, 2);
+    aml_integer(b, p->gpa);
+    aml_integer(b, 0);
+    aml_end(b, address);
+    aml_end(b, dev);
+
+    dev = begin_named_device(b, "GEDV", "ACPI0013");
+    aml_name_integer(b, "_UID", 1);
+    const size_t crs = aml_crs(b);
+    aml_interrupt(b, AML_INT_LEVEL | AML_INT_SHARED, p->gsi);
+    aml_crs_end(b, crs);
+    const size_t method = aml_method(b, "_EVT", 1, true);
+    aml_op(b, AML_NOTIFY);
+    aml_path(b, "VGEN");
+    aml_integer(b, NOTIFY_CHANGED);
+    aml_end(b, method);
+    aml_end(b, dev);
+}
+
 static void add_power_button(struct bytes *b)
 {
     const size_t dev = begin_device(b, "PWRB", "PNP0C0C");
@@ -175,7 +206,11 @@ void acpi_dsdt(struct bytes *b, const struct pc_inventory *has)
         add_virtio(b, &has->virtio[i]);
     }
     for (unsigned i = 0; i < has->platform_count; i++) {
-        add_platform(b, i, &has->platform[i]);
+        if (strcmp(has->platform[i].compatible, "microsoft,vmgenid") == 0) {
+            add_vmgenid(b, &has->platform[i]);
+        } else {
+            add_platform(b, i, &has->platform[i]);
+        }
     }
     if (has->pci) {
         acpi_dsdt_pci(b, has);
