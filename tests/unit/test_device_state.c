@@ -279,6 +279,43 @@ Test(device_state, a_record_cut_anywhere_is_refused)
     }
 }
 
+/* Saved with one id, loaded with another; the guest is told once, and not of a mere pause. */
+Test(device_state, a_generation_id_is_another_after_a_load)
+{
+    struct loaded l;
+    struct err e = ERR_INIT;
+    loaded_init(&l, "vmgenid");
+    const uint64_t low = fake_read(l.m.mem, FAKE_SLOT_GPA(0), 8);
+    const uint64_t high = fake_read(l.m.mem, FAKE_SLOT_GPA(0) + 8, 8);
+    device_pause(l.d);
+    device_resume(l.d);
+    cr_expect_eq(l.m.slots[0].raises, 0);
+    cr_expect_eq(fake_read(l.m.mem, FAKE_SLOT_GPA(0), 8), low);
+    cr_assert_eq(load(&l, &e), 0, "%s", e.what);
+    device_resume(l.d);
+    device_resume(l.d);
+    cr_expect_eq(l.m.slots[0].raises, 1);
+    cr_expect_eq(l.m.slots[0].raised, 0, "it is no level");
+    cr_expect(fake_read(l.m.mem, FAKE_SLOT_GPA(0), 8) != low ||
+              fake_read(l.m.mem, FAKE_SLOT_GPA(0) + 8, 8) != high);
+    loaded_free(&l);
+}
+
+Test(device_state, a_guest_can_tell_restored_machines_from_the_saved_one)
+{
+    struct loaded l;
+    struct err e = ERR_INIT;
+    loaded_init(&l, "snapshot-ready");
+    cr_expect_eq(fake_read(l.m.io, 0x508, 4), 0);
+    fake_write(l.m.io, 0x508, 1, 4);
+    cr_expect_eq(l.m.event_count, 1);
+    cr_expect_eq(l.m.events[0].event, MACHINE_READY);
+    cr_assert_eq(load(&l, &e), 0, "%s", e.what);
+    cr_expect_eq(fake_read(l.m.io, 0x508, 4), 1);
+    cr_expect_eq(fake_read(l.m.io, 0x509, 1), 0);
+    loaded_free(&l);
+}
+
 /* --- forged records --------------------------------------------------- */
 
 /* What a guest may do afterwards, and time. */

@@ -18,8 +18,8 @@
 #define GED_POWER_BUTTON 2 /* bit in the event selector */
 #define NOTIFY_PRESSED   0x80
 #define NOTIFY_CHANGED   0x80 /* the generation id */
-#define SLEEP_S3         1 /* what the sleep control register or PM1 control takes */
-#define SLEEP_S5         5 /* for "off" */
+#define SLEEP_S3         1    /* what the sleep control register or PM1 control takes */
+#define SLEEP_S5         5    /* for "off" */
 
 static size_t begin_device(struct bytes *b, const char *name, const char *eisa_id)
 {
@@ -120,7 +120,7 @@ static void add_platform(struct bytes *b, unsigned n, const struct pc_platform *
  */
 static void add_vmgenid(struct bytes *b, const struct pc_platform *p)
 {
-    size_t dev = begin_named_device(b, "VGEN", "QEMUVGID");
+    size_t dev = begin_named_device(b, "VGEN", "VMGC0001");
     aml_name(b, "_CID");
     aml_string(b, "VM_Gen_Counter");
     aml_name(b, "ADDR");
