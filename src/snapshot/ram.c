@@ -16,12 +16,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
-
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22 /* Linux 5.14 */
-#endif
 
 #define EXTENTS_MAX 4096 /* the kernel allows a process 65,530 mappings */
 
@@ -79,8 +74,6 @@ static int map_extent(struct snapshot_file *f, const struct snapshot_section *s,
     if (ret < 0) {
         return ret;
     }
-    /* One call for many page faults; a kernel that does not know it takes the faults. */
-    madvise(ram->host + s->address, s->length, MADV_POPULATE_READ);
     if (xxh64(ram->host + s->address, s->length) != s->sum) {
         snprintf(why, sizeof(why), "guest RAM at offset 0x%" PRIx64 " does not match its checksum",
                  s->address);

@@ -1,5 +1,5 @@
 # Snapshots of micro-guests: saved, restored, refused.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2034,SC2154
 
 # save [OPTION...]: the guest says ready, and s is what it is then.
 save() {
