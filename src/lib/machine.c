@@ -111,6 +111,10 @@ static int set_option(struct vmm *m, const char *name, const char *value, struct
     if (strcmp(name, "console") == 0) {
         return set_console(value, &m->config, e);
     }
+    if (strcmp(name, "snapshot-load") == 0 && value != NULL) {
+        m->config.snapshot_load = value;
+        return 0;
+    }
     if (strcmp(name, "posted") == 0) {
         ret = opt_bool(value != NULL ? value : "", &m->config.posted, e);
     } else if (strcmp(name, "exits") == 0) {
@@ -150,7 +154,11 @@ static int take_options(struct vmm *m, const char *const *options, struct err *e
         }
         ret = set_option(m, copy, value, e);
     }
-    config_defaults(&m->config);
+    if (m->config.snapshot_load == NULL) {
+        config_defaults(&m->config);
+    } else if (ret == 0) {
+        ret = snapshot_open(&m->config, e);
+    }
     if (m->config.kernel == NULL) {
         m->config.no_reboot = true; /* what vmm_load() has put into RAM would be gone */
     }
@@ -175,11 +183,11 @@ static int build(struct vmm *m, const char *const *options, struct err *e)
         return -EINVAL;
     }
     m->machine->vm->vcpus.recorder = m->recorder;
-    clock_pause(&m->machine->clock);
-    if (m->config.kernel != NULL) {
+    if (m->config.kernel != NULL || m->config.snapshot != NULL) {
         ret = run_start(m->machine, e);
         m->loaded = ret == 0;
     }
+    clock_pause(&m->machine->clock);
     return ret;
 }
 
@@ -248,8 +256,11 @@ int vmm_load(struct vmm *m, enum vmm_mode mode, uint64_t gpa, const void *code, 
     struct boot_entry entry;
     struct err inner = ERR_INIT;
 
-    if (m->config.kernel != NULL || m->ran) {
-        return lib_fail(e, EINVAL, m->ran ? "the machine has run already" : "it has a kernel");
+    if (m->config.kernel != NULL || m->config.snapshot != NULL || m->ran) {
+        return lib_fail(e, EINVAL, "the machine has %s",
+                        m->ran                       ? "run already"
+                        : m->config.snapshot != NULL ? "a snapshot"
+                                                     : "a kernel");
     }
     if (mode > VMM_EL1) {
         return lib_fail(e, EINVAL, "there is no mode %u", (unsigned)mode);
@@ -266,5 +277,31 @@ int vmm_load(struct vmm *m, enum vmm_mode mode, uint64_t gpa, const void *code, 
         lib_error(e, &inner);
     }
     m->loaded = ret == 0;
+    return ret;
+}
+
+int vmm_save(struct vmm *m, const char *path, struct vmm_error *e)
+{
+    struct err inner = ERR_INIT;
+    const struct log_sink *outer;
+    int ret;
+
+    if (!m->loaded || m->machine->vm->run.pending == PENDING_END) {
+        return lib_fail(e, EINVAL,
+                        m->loaded ? "the machine has ended" : "there is nothing to save");
+    }
+    m->config.save.path = strdup(path);
+    if (m->config.save.path == NULL) {
+        return lib_fail(e, ENOMEM, "out of memory for a snapshot");
+    }
+    outer = lib_enter(m);
+    ret = snapshot_save(m->machine, &inner);
+    clock_pause(&m->machine->clock);
+    lib_leave(outer);
+    free(m->config.save.path);
+    m->config.save.path = NULL;
+    if (ret < 0) {
+        lib_error(e, &inner);
+    }
     return ret;
 }

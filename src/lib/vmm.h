@@ -22,10 +22,11 @@
  * A machine has a thread for each vCPU and for each disk; they block all signals but those of
  * faults and SIGRTMIN.
  *
- * The process. The library prints nothing, ends no process, reads no environment, changes no
- * signal mask, terminal or limit. One thing it takes: the first vmm_new() installs a handler for
- * SIGRTMIN, which gets vCPUs out of the guest. A program has to leave that signal to it. After
- * fork() a child must not use machines of its parent.
+ * The process. The library prints nothing, ends no process, changes no signal mask, terminal or
+ * limit, and reads of the environment TMPDIR alone, for what machines write to a disk of a
+ * snapshot. One thing it takes: the first vmm_new() installs a handler for SIGRTMIN, which gets
+ * vCPUs out of the guest. A program has to leave that signal to it. After fork() a child must not
+ * use machines of its parent.
  */
 #ifndef VMM_VMM_H
 #define VMM_VMM_H
@@ -59,7 +60,7 @@ VMM_API const char *vmm_version(void);
  * options: NULL-terminated, "name=value" with the names of vmm(1)'s long options: "memory=1M"
  * (1M or more; 256M if not given), "cpus=2", "cpu=host,-x2apic", "device=edu,dma_mask=0xffff",
  * "disk=FILE,ro", "machine=pc,acpi=off", "kernel=FILE", "initrd=FILE", "append=STRING",
- * "no-reboot", "console=null"; and these, of the library alone:
+ * "no-reboot", "console=null", "snapshot-load=FILE"; and these, of the library alone:
  *   "posted=off"  every access of the guest is a guest event. Otherwise KVM keeps writes that a
  *                 device allows to come late (a UART's data, doorbells of queues), as it does for
  *                 vmm(1): faster, and such writes are no events.
@@ -89,6 +90,13 @@ enum vmm_mode {
  */
 VMM_API int vmm_load(struct vmm *m, enum vmm_mode mode, uint64_t gpa, const void *code, size_t len,
                      struct vmm_error *e);
+
+/*
+ * Save the machine, as it is now, in a file; the option "snapshot-load=FILE" begins machines there,
+ * any number, which never share what they write. The rules are those of vmm(1)'s snapshots. Between
+ * runs, or before the first. *e says why not; then there is no file.
+ */
+VMM_API int vmm_save(struct vmm *m, const char *path, struct vmm_error *e);
 
 /* The first guest-physical address of RAM: 0 on x86-64. */
 VMM_API uint64_t vmm_ram_start(const struct vmm *m);

@@ -4,6 +4,8 @@
 #include "tests/boot/machines/machines.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 GUEST(count);
 GUEST(echo);
@@ -70,6 +72,48 @@ Test(state, memory_that_is_not_there)
     cr_assert(vmm_read(m, 0xc0000000, byte, 1, &e) == -EFAULT, "registers are no memory");
     cr_assert(vmm_read(m, UINT64_MAX, byte, 2, &e) == -EFAULT);
     cr_assert(vmm_read(m, UINT64_MAX, byte, 0, &e) == 0);
+    vmm_free(m);
+}
+
+/* --- snapshots ------------------------------------------------------------------------ */
+
+/* Two machines from one file: they go on where it was made, each for itself. */
+Test(state, snapshot)
+{
+    char file[] = "/tmp/vmm-machines-XXXXXX", load[64];
+    struct vmm *twins[2];
+    struct vmm_error e;
+
+    close(mkstemp(file));
+    snprintf(load, sizeof(load), "snapshot-load=%s", file);
+    MACHINE(m, VMM_LONG64, 0x10000, count, "device=edu");
+    vmm_expect_exit(m, "IO write value 1");
+    cr_assert(vmm_save(m, file, &e) == 0, "%s", e.what);
+    vmm_expect_exit(m, "IO write value 2"); /* it goes on, too */
+    vmm_free(m);
+    for (int i = 0; i < 2; i++) {
+        twins[i] = vmmtest_machine(load);
+        vmm_expect_reg(twins[i], 0, "r15", 1);
+        vmm_expect_memory(twins[i], 0x2000, "\1\0\0\0\0\0\0\0", 8);
+        cr_assert(vmm_load(twins[i], VMM_LONG64, 0x10000, "", 1, &e) == -EINVAL);
+    }
+    for (int i = 0; i < 2; i++) {
+        vmm_expect_exits(twins[i], "IO write value 2", "IO write value 3");
+        vmm_expect_stop(twins[i], VMM_DEAD);
+        vmm_expect_memory(twins[i], 0x2000, "\3\0\0\0\0\0\0\0", 8);
+        vmm_free(twins[i]);
+    }
+    unlink(file);
+    cr_assert(vmm_new((const char *const[]){load, NULL}, &e) == NULL && e.status == 125);
+}
+
+Test(state, snapshot_of_nothing)
+{
+    struct vmm *m = vmmtest_machine("memory=1M");
+
+    cr_assert(vmm_save(m, "/tmp/none", NULL) == -EINVAL);
+    LOAD(m, VMM_LONG64, 0x10000, count);
+    cr_assert(vmm_save(m, "/nonexistent/file", NULL) < 0);
     vmm_free(m);
 }
 
