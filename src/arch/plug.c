@@ -6,6 +6,7 @@
 #include "devices/pci.h"
 #include "devices/platform.h"
 #include "src/base/opts.h"
+#include "src/boot/cmdline.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -106,6 +107,21 @@ int plug_virtio(struct device *d, uint64_t gpa, unsigned gsi, struct err *e)
     return ret == 0 ? set_number(d, "gsi", gsi, e) : ret;
 }
 
+/* --- PCI ---------------------------------------------------------------------- */
+
+struct device *plug_pci_host(struct machine *m, const struct pci_windows *w, struct err *e)
+{
+    char text[320];
+
+    snprintf(text, sizeof(text),
+             "pci-host,ecam=%" PRIu64 ",io=%" PRIu64 ",io_size=%" PRIu64 ",io_gpa=%" PRIu64
+             ",mem32=%" PRIu64 ",mem32_size=%" PRIu64 ",mem64=%" PRIu64 ",mem64_size=%" PRIu64
+             ",intx_gsi=%u",
+             w->ecam, w->io, w->io_size, w->io_gpa, w->mem32, w->mem32_size, w->mem64,
+             w->mem64_size, w->intx_gsi);
+    return machine_add_device(m, text, NULL, e);
+}
+
 /* --- disks ------------------------------------------------------------------- */
 
 static int add_disk(struct machine *m, const char *text, struct err *e)
@@ -157,10 +173,31 @@ static bool disk_is_readonly(const char *text)
     return ro;
 }
 
-const char *plug_root(const struct config *c)
+/* root=... if the first disk is to be the root; else NULL. */
+static const char *root_words(const struct config *c)
 {
     if (c->disks.count == 0 || c->initrds.count != 0) {
         return NULL;
     }
     return disk_is_readonly(c->disks.items[0]) ? "root=/dev/vda ro" : "root=/dev/vda rw";
+}
+
+/* --- words for a kernel --------------------------------------------------------- */
+
+int plug_words_make(struct plug_words *w, const struct config *c, const char *console,
+                    const char *devices, struct err *e)
+{
+    const struct cmdline_defaults defaults = {
+        .console = console, .root = root_words(c), .devices = devices};
+
+    w->append = cmdline_join(c->appends.items, c->appends.count);
+    w->cmdline = w->append != NULL ? cmdline_linux(w->append, &defaults) : NULL;
+    return w->cmdline != NULL ? 0 : err_set(e, ENOMEM, "out of memory for the command line");
+}
+
+void plug_words_free(struct plug_words *w)
+{
+    free(w->append);
+    free(w->cmdline);
+    *w = (struct plug_words){0};
 }

@@ -7,6 +7,7 @@
 #ifndef ARCH_PLUG_H
 #define ARCH_PLUG_H
 
+#include "src/arch/pci_windows.h"
 #include "src/machine.h"
 
 /* The buses of a board. */
@@ -43,7 +44,19 @@ int plug_virtio(struct device *d, uint64_t gpa, unsigned gsi, struct err *e);
 /* A virtio-blk for each --disk. */
 int plug_disks(struct machine *m, struct err *e);
 
-/* root=... for the kernel's command line if the first disk is to be the root; else NULL. */
-const char *plug_root(const struct config *c);
+/* Make the host bridge. NULL with e set. */
+struct device *plug_pci_host(struct machine *m, const struct pci_windows *w, struct err *e);
+
+/* What a kernel is told in words. */
+struct plug_words {
+    char *append;  /* --append, joined */
+    char *cmdline; /* the same with what a Linux guest needs besides */
+};
+
+/* Make them, once. console: of the board; devices: words on devices, or NULL. plug_words_free()
+ * after a failure, too. */
+int plug_words_make(struct plug_words *w, const struct config *c, const char *console,
+                    const char *devices, struct err *e);
+void plug_words_free(struct plug_words *w);
 
 #endif

@@ -20,7 +20,7 @@ enum boot_format {
     BOOT_ELF_LINUX, /* ELF vmlinux without the note: 64-bit entry */
     BOOT_MULTIBOOT, /* multiboot 1 */
     BOOT_FLAT,      /* x86: real-mode image at 0000:7c00; arm64: raw, 512 KiB into RAM */
-    BOOT_IMAGE,     /* Linux/arm64 Image */
+    BOOT_IMAGE,     /* Linux Image, of arm64 */
 };
 
 /* The formats of an architecture. */

@@ -60,6 +60,7 @@ struct boot_arch {
     const char *kernels; /* what it takes, for hints: "a bzImage, ..." */
     /* Which loader takes the file; -ENOEXEC with what the file is instead. */
     int (*detect)(struct loader *l, int (**load)(struct loader *l));
+    const struct image_rules *image; /* where Linux's kernels are Images; else NULL */
 };
 
 int load_bzimage(struct loader *l);
@@ -120,6 +121,25 @@ struct initrd_rule {
 
 /* Load all initrds as one, each at a multiple of 4 bytes. None: size 0. */
 int initrd_load(struct loader *l, const struct initrd_rule *rule, uint64_t *gpa, uint64_t *size);
+
+/* --- Images (linux_image.c) ---------------------------------------------- */
+
+/* What architectures with the same header differ in. */
+struct image_rules {
+    const char *magic;   /* the four bytes at offset 56 */
+    uint64_t old_offset; /* text_offset of an Image that does not say its size */
+    uint64_t
+        flat_offset;    /* where a flat image goes, from the start of RAM; its tree is before it */
+    uint64_t fdt_limit; /* from there on some kernels do not see a tree */
+    unsigned cmdline_max;            /* bytes, without the NUL */
+    int (*reject)(struct loader *l); /* -ENOEXEC: the head is of something else */
+};
+
+/* Is the head an Image of this architecture? */
+bool linux_image_detect(const struct loader *l);
+
+/* An Image or a flat image, either may be packed; initrds and the place of the tree. */
+int load_linux_image(struct loader *l);
 
 /* --- gzip (gunzip.c) ---------------------------------------------------- */
 

@@ -7,9 +7,13 @@
  */
 #include "src/kvm/disassemble.h"
 
+#include <inttypes.h>
+#include <stdbool.h>
+
 #ifndef HAVE_CAPSTONE
 
-void disassemble(enum code_kind kind, const uint8_t *code, size_t len, uint64_t address, FILE *out)
+static void disassemble(enum code_kind kind, const uint8_t *code, size_t len, uint64_t address,
+                        FILE *out)
 {
     (void)kind;
     (void)code;
@@ -22,8 +26,6 @@ void disassemble(enum code_kind kind, const uint8_t *code, size_t len, uint64_t 
 
 #include <capstone/capstone.h>
 #include <dlfcn.h>
-#include <inttypes.h>
-#include <stdbool.h>
 #include <string.h>
 
 #define TEXT(x)        #x
@@ -89,7 +91,8 @@ static void print_instructions(const struct capstone *c, csh handle, const uint8
     c->free(insn, count);
 }
 
-void disassemble(enum code_kind kind, const uint8_t *code, size_t len, uint64_t address, FILE *out)
+static void disassemble(enum code_kind kind, const uint8_t *code, size_t len, uint64_t address,
+                        FILE *out)
 {
     struct capstone c;
     csh handle;
@@ -106,3 +109,17 @@ void disassemble(enum code_kind kind, const uint8_t *code, size_t len, uint64_t 
 }
 
 #endif
+
+void print_code(enum code_kind kind, const uint8_t *code, size_t len, uint64_t address, FILE *out)
+{
+    const bool words = kind == CODE_ARM64; /* little-endian, read from the left */
+
+    fprintf(out, "  code at 0x%" PRIx64 ":%s", address, len == 0 ? " no memory there" : "");
+    for (size_t i = 0; i < len; i++) {
+        fprintf(out, "%s%02x", !words || i % 4 == 0 ? " " : "", code[words ? i ^ 3 : i]);
+    }
+    fputc('\n', out);
+    if (len != 0) {
+        disassemble(kind, code, len, address, out);
+    }
+}

@@ -17,7 +17,8 @@ enum code_kind {
     CODE_ARM64,
 };
 
-/* The instructions in code, which is at address, one a line; or why there is no disassembly. */
-void disassemble(enum code_kind kind, const uint8_t *code, size_t len, uint64_t address, FILE *out);
+/* The bytes of code, which is at address, and the instructions they are, one a line, or why there
+ * is no disassembly. len 0: no memory is there. */
+void print_code(enum code_kind kind, const uint8_t *code, size_t len, uint64_t address, FILE *out);
 
 #endif

@@ -16,24 +16,19 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define CAP(cap, is_needed, text)                                                                  \
-    {                                                                                              \
-        .number = KVM_CAP_##cap, .name = "KVM_CAP_" #cap, .needed = (is_needed), .use = (text)     \
-    }
-
 const struct kvm_cap kvm_caps[] = {
-    CAP(USER_MEMORY, true, "guest RAM"),
-    CAP(DESTROY_MEMORY_REGION_WORKS, true, "changes of the memory map"),
-    CAP(READONLY_MEM, true, "ROM"),
-    CAP(IRQCHIP, true, "interrupt controllers"),
-    CAP(IRQ_ROUTING, true, "interrupt routes"),
-    CAP(IRQFD, true, "interrupts from device threads"),
-    CAP(IOEVENTFD, true, "doorbells to device threads"),
-    CAP(IMMEDIATE_EXIT, true, "pause and stop"),
-    CAP(MP_STATE, true, "several CPUs, reset"),
-    CAP(IOEVENTFD_ANY_LENGTH, false, "doorbells of any width"),
-    CAP(COALESCED_MMIO, false, "memory writes without an exit each"),
-    CAP(COALESCED_PIO, false, "port writes without an exit each"),
+    KVM_CAP_ROW(USER_MEMORY, true, "guest RAM"),
+    KVM_CAP_ROW(DESTROY_MEMORY_REGION_WORKS, true, "changes of the memory map"),
+    KVM_CAP_ROW(READONLY_MEM, true, "ROM"),
+    KVM_CAP_ROW(IRQCHIP, true, "interrupt controllers"),
+    KVM_CAP_ROW(IRQ_ROUTING, true, "interrupt routes"),
+    KVM_CAP_ROW(IRQFD, true, "interrupts from device threads"),
+    KVM_CAP_ROW(IOEVENTFD, true, "doorbells to device threads"),
+    KVM_CAP_ROW(IMMEDIATE_EXIT, true, "pause and stop"),
+    KVM_CAP_ROW(MP_STATE, true, "several CPUs, reset"),
+    KVM_CAP_ROW(IOEVENTFD_ANY_LENGTH, false, "doorbells of any width"),
+    KVM_CAP_ROW(COALESCED_MMIO, false, "memory writes without an exit each"),
+    KVM_CAP_ROW(COALESCED_PIO, false, "port writes without an exit each"),
 };
 const size_t kvm_cap_count = sizeof(kvm_caps) / sizeof(kvm_caps[0]);
 
@@ -66,6 +61,14 @@ int kvm_set_reg(struct kvm *kvm, int fd, uint64_t id, uint64_t value)
 {
     struct kvm_one_reg reg = {.id = id, .addr = (uintptr_t)&value};
     return kvm_ioctl(kvm, fd, KVM_SET_ONE_REG, &reg);
+}
+
+int kvm_create_device(struct kvm *kvm, uint32_t type, int *fd)
+{
+    struct kvm_create_device d = {.type = type};
+    int r = kvm_ioctl(kvm, kvm->vm_fd, KVM_CREATE_DEVICE, &d);
+    *fd = r == 0 ? (int)d.fd : -1;
+    return r;
 }
 
 int kvm_set_attr(struct kvm *kvm, int fd, uint32_t group, uint64_t attr, void *value)

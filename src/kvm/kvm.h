@@ -32,6 +32,12 @@ struct kvm_cap {
     const char *use;  /* what vmm does with it */
 };
 
+/* A row of a table of them, by the end of its name. */
+#define KVM_CAP_ROW(cap, is_needed, text)                                                          \
+    {                                                                                              \
+        .number = KVM_CAP_##cap, .name = "KVM_CAP_" #cap, .needed = (is_needed), .use = (text)     \
+    }
+
 struct cpu_host;
 
 struct kvm {
@@ -88,6 +94,9 @@ static inline int kvm_ioctl_num(struct kvm *kvm, int fd, unsigned long request, 
 /* KVM_GET_ONE_REG and KVM_SET_ONE_REG for a register of 64 bits; fd: of a vCPU. 0 or -errno. */
 int kvm_get_reg(struct kvm *kvm, int fd, uint64_t id, uint64_t *value);
 int kvm_set_reg(struct kvm *kvm, int fd, uint64_t id, uint64_t value);
+
+/* KVM_CREATE_DEVICE: *fd is its descriptor, or -1. 0 or -errno; -ENODEV: KVM has no such device. */
+int kvm_create_device(struct kvm *kvm, uint32_t type, int *fd);
 
 /* KVM_SET_DEVICE_ATTR; fd: of a device or vCPU. value: as the attribute wants it. 0 or -errno. */
 int kvm_set_attr(struct kvm *kvm, int fd, uint32_t group, uint64_t attr, void *value);

@@ -101,8 +101,10 @@ static int fake_answer(struct fake_kvm *f, unsigned long request, void *arg)
         return 0;
     case KVM_CREATE_VCPU:
         return create_vcpu(f);
+#ifdef __x86_64__
     case KVM_SET_MSRS:
         return (int)((const struct kvm_msrs *)arg)->nmsrs;
+#endif
     default:
         return 0;
     }

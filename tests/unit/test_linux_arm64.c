@@ -221,6 +221,7 @@ Test(linux_arm64, other_files_are_named)
     put_le16(x.bytes + 18, EM_AARCH64 << 8);
     x.bytes[EI_DATA] = ELFDATA2MSB;
     boot_expect_error(&f, x.bytes, x.len, "is a big-endian ELF file for arm64");
+    boot_expect_error(&f, x.bytes, x.len, "CONFIG_CPU_BIG_ENDIAN");
     boot_expect_error(&f, x.bytes, 4, "ELF");
     memset(&x, 0x11, sizeof(x));
     memcpy(x.bytes + 0x24, "\x18\x28\x6f\x01", 4);

@@ -36,6 +36,15 @@ static const char *cpu; /* --cpu */
 
 #define RUNS_ON UINT32_MAX
 
+/* What sets a vCPU up, and what gives it its entry state. */
+#ifdef __x86_64__
+#define SETS_UP KVM_SET_CPUID2
+#define ENTERS  KVM_SET_SREGS
+#else
+#define SETS_UP KVM_ARM_VCPU_INIT
+#define ENTERS  KVM_SET_ONE_REG
+#endif
+
 static void on_event(void *opaque, enum machine_event event, int value)
 {
     (void)opaque;
@@ -92,11 +101,23 @@ static int make_vcpu(void)
     return fd;
 }
 
+/* On arm64, the one register that vmm asks for is the vCPU's number. */
+static int tell_number(int fd, const struct kvm_one_reg *reg)
+{
+    uint64_t number = 0;
+    while (number < guest.created && guest.fd[number] != fd) {
+        number++;
+    }
+    memcpy((void *)(uintptr_t)reg->addr, &number, sizeof(number));
+    return 0;
+}
+
 static int answer(struct fake_kvm *fake, int fd, unsigned long request, void *arg)
 {
     (void)fake;
-    (void)arg;
     switch (request) {
+    case KVM_GET_ONE_REG:
+        return tell_number(fd, arg);
     case KVM_CREATE_VCPU:
         return make_vcpu();
     case KVM_RUN:
@@ -187,10 +208,10 @@ Test(vcpu, a_vcpu_that_cannot_be_created_is_named)
 
 Test(vcpu, a_failure_on_a_vcpus_thread_is_the_result_of_the_reset)
 {
-    f.fail_request = KVM_SET_CPUID2;
+    f.fail_request = SETS_UP;
     f.fail_code = -EINVAL;
     cr_assert_eq(try_begin(3), -EINVAL);
-    cr_assert_not_null(strstr(e.what, "CPUID of vCPU"), "%s", e.what);
+    cr_assert_not_null(strstr(e.what, " of vCPU "), "%s", e.what);
     vcpus_destroy(&set);
 }
 
@@ -349,7 +370,7 @@ Test(vcpu, a_failing_run_is_a_crash_of_the_host)
 Test(vcpu, a_reset_that_kvm_refuses_is_reported)
 {
     begin(1);
-    f.fail_request = KVM_SET_SREGS;
+    f.fail_request = ENTERS;
     f.fail_code = -EINVAL;
     cr_assert_eq(vcpus_reset(&set, &entry, &e), -EINVAL);
     cr_assert_not_null(strstr(e.what, "vCPU 0"), "%s", e.what);

@@ -9,10 +9,7 @@
 #include "devices/pci.h"
 #include "src/arch/arm64/fdt.h"
 #include "src/arch/arm64/regs.h"
-#include "src/arch/plug.h"
-#include "src/arch/tree.h"
-#include "src/boot/cmdline.h"
-#include "src/mem/dma.h"
+#include "src/arch/tree_board.h"
 #include "src/vm.h"
 
 #include <errno.h>
@@ -21,50 +18,55 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DESCRIBED_GPA_BITS 40 /* where there is no KVM to ask */
-
 struct board {
     struct region ram;
     struct device *pci_host; /* NULL: no PCI */
     struct virt_inventory has;
-    char *append;   /* --append, joined */
-    char *bootargs; /* the same with what a Linux guest needs besides */
+    struct plug_words words;
 };
 
 const char board_machine[] = "virt";
 
 /* --- memory ------------------------------------------------------------------ */
 
+/* The most bits of a guest-physical address that this host can give. */
+static unsigned most_bits(struct machine *m)
+{
+    const int bits = m->vm != NULL ? kvm_check_cap(&m->vm->kvm, KVM_CAP_ARM_VM_IPA_SIZE) : 0;
+
+    return bits != 0 ? (unsigned)bits : VIRT_GPA_BITS;
+}
+
 /* Choose how wide guest-physical addresses are: as narrow as the machine allows, since the host
  * walks fewer levels of tables then. */
 static int choose_width(struct machine *m, struct virt_inventory *has, struct err *e)
 {
-    struct kvm *kvm = m->vm != NULL ? &m->vm->kvm : NULL;
-    const unsigned most =
-        kvm != NULL ? (unsigned)kvm_check_cap(kvm, KVM_CAP_ARM_VM_IPA_SIZE) : DESCRIBED_GPA_BITS;
+    enum { LEAST = 32 };
+    const unsigned most = most_bits(m);
+    const uint64_t limit = 1ULL << most;
     const uint64_t ram_end = VIRT_RAM_GPA + has->ram_size;
     const uint64_t mem64 = (ram_end + VIRT_PCI_MEM64_ALIGN - 1) & -VIRT_PCI_MEM64_ALIGN;
     uint64_t end = ram_end;
-    unsigned bits = 32;
+    unsigned bits = LEAST;
 
-    if (most < 64 && ram_end > 1ULL << most) {
-        int ret = err_set(e, ENOMEM,
-                          "--memory %" PRIu64 "M is more than guests of this host can "
-                          "address (%u bits)",
-                          has->ram_size >> 20, most);
-        err_hint(e, "at most --memory %lluM", ((1ULL << most) - VIRT_RAM_GPA) >> 20);
-        return ret;
+    if (ram_end > limit) {
+        err_set(e, ENOMEM,
+                "--memory %" PRIu64 "M is more than guests of this host can address (%u bits)",
+                has->ram_size >> 20, most);
+        err_hint(e, "at most --memory %lluM", (limit - VIRT_RAM_GPA) >> 20);
+        return -ENOMEM;
     }
-    if (has->pci && (most >= 64 || mem64 + VIRT_PCI_MEM64_SIZE <= 1ULL << most)) {
-        has->pci_mem64 = mem64;
+    if (m->config->pci && mem64 + VIRT_PCI_MEM64_SIZE <= limit) {
+        has->pci.mem64 = mem64;
+        has->pci.mem64_size = VIRT_PCI_MEM64_SIZE;
         end = mem64 + VIRT_PCI_MEM64_SIZE;
     }
     while (bits < most && end > 1ULL << bits) {
         bits++;
     }
-    if (kvm != NULL) {
-        kvm->gpa_bits = bits;
-        kvm->irqchip_version = m->config->gic;
+    if (m->vm != NULL) {
+        m->vm->kvm.gpa_bits = bits;
+        m->vm->kvm.irqchip_version = m->config->gic;
     }
     return 0;
 }
@@ -79,6 +81,15 @@ static uint64_t low_ram(uint64_t size)
 
 int board_new(struct machine *m, struct err *e)
 {
+    static const struct pci_windows windows = {
+        .ecam = VIRT_ECAM_GPA,
+        .ecam_size = VIRT_ECAM_SIZE,
+        .io_size = VIRT_PCI_IO_SIZE,
+        .io_gpa = VIRT_PCI_IO_GPA,
+        .mem32 = VIRT_PCI_MEM32_GPA,
+        .mem32_size = VIRT_PCI_MEM32_SIZE,
+        .intx_gsi = VIRT_SPI_INTX,
+    };
     struct board *b;
     int ret;
 
@@ -92,11 +103,10 @@ int board_new(struct machine *m, struct err *e)
     if (b == NULL) {
         return err_set(e, ENOMEM, "cannot set up the machine: out of memory");
     }
-    b->has = (struct virt_inventory){
-        .ram_size = m->ram.size,
-        .cpus = m->config->cpus,
-        .pci = m->config->pci,
-    };
+    b->has = (struct virt_inventory){.ram_size = m->ram.size, .cpus = m->config->cpus};
+    if (m->config->pci) {
+        b->has.pci = windows;
+    }
     ret = choose_width(m, &b->has, e);
     if (ret < 0) {
         free(b);
@@ -118,29 +128,13 @@ void board_free(struct machine *m)
 
     if (b != NULL) {
         region_fini(&b->ram);
-        free(b->append);
-        free(b->bootargs);
+        plug_words_free(&b->words);
         free(b);
         m->board = NULL;
     }
 }
 
 /* --- devices ----------------------------------------------------------------- */
-
-static int add_pci(struct machine *m, struct err *e)
-{
-    struct board *b = m->board;
-    char text[256];
-
-    snprintf(text, sizeof(text),
-             "pci-host,ecam=%llu,io_size=%llu,io_gpa=%llu,mem32=%llu,mem32_size=%llu,"
-             "mem64=%" PRIu64 ",mem64_size=%llu,intx_gsi=%d",
-             VIRT_ECAM_GPA, VIRT_PCI_IO_SIZE, VIRT_PCI_IO_GPA, VIRT_PCI_MEM32_GPA,
-             VIRT_PCI_MEM32_SIZE, b->has.pci_mem64, b->has.pci_mem64 ? VIRT_PCI_MEM64_SIZE : 0,
-             VIRT_SPI_INTX);
-    b->pci_host = machine_add_device(m, text, NULL, e);
-    return b->pci_host != NULL ? 0 : -EINVAL;
-}
 
 int board_add_devices(struct machine *m, struct err *e)
 {
@@ -151,7 +145,8 @@ int board_add_devices(struct machine *m, struct err *e)
         ret = machine_add_device(m, built_in[i], NULL, e) != NULL ? 0 : -EINVAL;
     }
     if (ret == 0 && m->config->pci) {
-        ret = add_pci(m, e);
+        m->board->pci_host = plug_pci_host(m, &m->board->has.pci, e);
+        ret = m->board->pci_host != NULL ? 0 : -EINVAL;
     }
     if (ret == 0 && m->config->pci && m->config->testdev) {
         ret = machine_add_device(m, "pci-testdev", NULL, e) != NULL ? 0 : -EINVAL;
@@ -174,7 +169,7 @@ static int place_platform(struct machine *m, struct device *d, struct err *e)
 
     if (ret == 0) {
         has->platform[has->platform_count++] =
-            (struct virt_platform){d->cls->name, d->cls->compatible, d->cls->blocks[0].size};
+            (struct fdt_platform){d->cls->name, d->cls->compatible, d->cls->blocks[0].size};
     }
     return ret;
 }
@@ -207,98 +202,27 @@ int board_assign(struct machine *m, struct err *e)
 
 /* --- kernel and device tree ------------------------------------------------------- */
 
-static int make_cmdline(struct machine *m, struct err *e)
-{
-    const struct config *c = m->config;
-    struct board *b = m->board;
-    const struct cmdline_defaults defaults = {.console = "console=ttyAMA0", .root = plug_root(c)};
-
-    b->append = cmdline_join(c->appends.items, c->appends.count);
-    if (b->append != NULL) {
-        b->bootargs = cmdline_linux(b->append, &defaults);
-    }
-    return b->bootargs != NULL ? 0 : err_set(e, ENOMEM, "out of memory for the command line");
-}
-
-static int load_kernel(struct machine *m, struct boot_entry *entry, struct err *e)
-{
-    struct board *b = m->board;
-    const struct boot_request request = {
-        .arch = &boot_arm64,
-        .kernel = m->config->kernel,
-        .initrds = m->config->initrds.items,
-        .initrd_count = m->config->initrds.count,
-        .cmdline = b->bootargs,
-        .append = b->append,
-        .mem = m->mem,
-        .ram_base = VIRT_RAM_GPA,
-        .low_ram_end = VIRT_RAM_GPA + m->ram.size,
-    };
-
-    return boot_load(&request, entry, e);
-}
-
-/* The tree for the kernel that entry is of. */
-static int make_tree(struct machine *m, const struct boot_entry *entry, void **blob, struct err *e)
+static int make_tree(struct machine *m, void **tree, struct err *e)
 {
     struct virt_inventory *has = &m->board->has;
-    const struct kvm *kvm = m->vm != NULL ? &m->vm->kvm : NULL;
-    const struct tree_chosen chosen = {
-        .bootargs = entry->format == BOOT_FLAT ? m->board->append : m->board->bootargs,
-        .keep_bootargs = m->config->appends.count == 0,
-        .initrd = entry->initrd,
-        .initrd_size = entry->initrd_size,
-    };
-    int ret;
+    struct kvm *kvm = m->vm != NULL ? &m->vm->kvm : NULL;
 
-    if (m->config->dtb != NULL) {
-        ret = tree_read(m->config->dtb, blob, e);
-    } else {
-        has->gic = kvm != NULL ? kvm->irqchip_version : m->config->gic == 2 ? 2 : 3;
-        has->pmu = kvm == NULL || cpu_has_pmu(&m->vm->kvm, m->config->cpu);
-        has->its = has->gic == 3 && (kvm == NULL || kvm->its_fd >= 0);
-        ret = virt_fdt_make(has, blob, e);
-    }
-    if (ret == 0) {
-        ret = tree_choose(*blob, &chosen, e);
-        if (ret < 0) {
-            free(*blob);
-        }
-    }
-    return ret;
+    has->gic = kvm != NULL ? kvm->irqchip_version : m->config->gic == 2 ? 2 : 3;
+    has->pmu = kvm == NULL || cpu_has_pmu(kvm, m->config->cpu);
+    has->its = has->gic == 3 && (kvm == NULL || kvm->its_fd >= 0);
+    return virt_fdt_make(has, tree, e);
 }
 
-/* Load the kernel, if there is one, and make the tree for it; the caller frees it. */
-static int load(struct machine *m, struct boot_entry *entry, void **tree, struct err *e)
-{
-    int ret = m->board->bootargs == NULL ? make_cmdline(m, e) : 0;
-
-    *entry = (struct boot_entry){.format = BOOT_IMAGE};
-    if (ret == 0 && m->config->kernel != NULL) {
-        ret = load_kernel(m, entry, e);
-    }
-    return ret == 0 ? make_tree(m, entry, tree, e) : ret;
-}
+static const struct tree_board virt = {
+    .arch = &boot_arm64,
+    .console = "console=ttyAMA0",
+    .ram_gpa = VIRT_RAM_GPA,
+    .make = make_tree,
+};
 
 int board_load(struct machine *m, struct boot_entry *entry, struct err *e)
 {
-    void *tree = NULL;
-    int ret = load(m, entry, &tree, e);
-
-    if (ret < 0) {
-        return ret;
-    }
-    if (tree_size(tree) > entry->fdt_max) {
-        ret = err_set(e, E2BIG, "the device tree has %zu bytes, the kernel takes %" PRIu64,
-                      tree_size(tree), entry->fdt_max);
-    } else if (dma_write(m->mem, entry->fdt, tree, tree_size(tree)) < 0 ||
-               (entry->fdt_copy != 0 &&
-                dma_write(m->mem, entry->fdt_copy, tree, tree_size(tree)) < 0)) {
-        ret =
-            err_set(e, EFAULT, "no guest memory at 0x%" PRIx64 " for the device tree", entry->fdt);
-    }
-    free(tree);
-    return ret;
+    return tree_board_load(m, &virt, &m->board->words, entry, e);
 }
 
 int board_wake(struct machine *m, struct boot_entry *entry)
@@ -322,17 +246,5 @@ int board_enter(struct machine *m, enum boot_mode mode, uint64_t gpa, struct boo
 
 int board_dump_tables(struct machine *m, struct err *e)
 {
-    struct boot_entry entry;
-    void *tree = NULL;
-    int ret;
-
-    if (m->config->dump_fdt == NULL) {
-        return 0;
-    }
-    ret = load(m, &entry, &tree, e);
-    if (ret == 0) {
-        ret = tree_write(tree, m->config->dump_fdt, e);
-        free(tree);
-    }
-    return ret;
+    return tree_board_dump(m, &virt, &m->board->words, e);
 }

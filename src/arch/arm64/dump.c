@@ -44,7 +44,7 @@ struct cpu_dump {
     uint64_t named[NAMED];
     bool have_regs; /* else KVM would not give them */
     uint8_t code[CODE_SIZE];
-    bool have_code;
+    size_t code_len; /* 0: they could not be had */
 };
 
 struct cpu_dump *cpu_dump_new(void)
@@ -80,25 +80,13 @@ void cpu_dump_take(struct cpu_dump *d, struct kvm *kvm, int fd, const struct kvm
                                    .ttbr0 = d->named[TTBR0],
                                    .ttbr1 = d->named[TTBR1]};
     uint64_t gpa;
-    d->have_code = d->have_regs && walk_translate(&walk, mem, d->named[PC], &gpa) &&
-                   dma_read(mem, gpa, d->code, CODE_SIZE) == 0;
+    if (d->have_regs && walk_translate(&walk, mem, d->named[PC], &gpa) &&
+        dma_read(mem, gpa, d->code, CODE_SIZE) == 0) {
+        d->code_len = CODE_SIZE;
+    }
 }
 
 /* --- printing --------------------------------------------------------- */
-
-static void print_code(const struct cpu_dump *d, FILE *out)
-{
-    fprintf(out, "  code at 0x%" PRIx64 ":", d->named[PC]);
-    if (!d->have_code) {
-        fprintf(out, " no memory there\n");
-        return;
-    }
-    for (unsigned i = 0; i < CODE_SIZE; i++) {
-        fprintf(out, "%s%02x", i % 4 == 0 ? " " : "", d->code[i ^ 3]); /* as words */
-    }
-    fputc('\n', out);
-    disassemble(CODE_ARM64, d->code, CODE_SIZE, d->named[PC], out);
-}
 
 void cpu_dump_print(const struct cpu_dump *d, FILE *out)
 {
@@ -113,5 +101,5 @@ void cpu_dump_print(const struct cpu_dump *d, FILE *out)
     for (unsigned i = 0; i < 31; i++) {
         fprintf(out, "  x%-2u %016" PRIx64 "%s", i, d->x[i], i % 4 == 3 || i == 30 ? "\n" : "");
     }
-    print_code(d, out);
+    print_code(CODE_ARM64, d->code, d->code_len, d->named[PC], out);
 }

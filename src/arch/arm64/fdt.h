@@ -9,18 +9,11 @@
 #define ARCH_ARM64_FDT_H
 
 #include "src/arch/arm64/map.h"
-#include "src/base/err.h"
+#include "src/arch/fdt_nodes.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* A platform device: slot n is at VIRT_PLATFORM_GPA + n * VIRT_PLATFORM_STRIDE. */
-struct virt_platform {
-    const char *name;       /* of the class; borrowed */
-    const char *compatible; /* borrowed */
-    uint64_t size;
-};
 
 struct virt_inventory {
     uint64_t ram_size;
@@ -29,10 +22,9 @@ struct virt_inventory {
     bool pmu;              /* performance counters */
     bool its;              /* GICv3 with message interrupts */
     unsigned virtio_count; /* slots 0 .. virtio_count - 1 have a device */
-    struct virt_platform platform[VIRT_PLATFORM_SLOTS];
+    struct fdt_platform platform[VIRT_PLATFORM_SLOTS];
     unsigned platform_count;
-    bool pci;           /* a host bridge with bus 0 */
-    uint64_t pci_mem64; /* gpa of the 64-bit window; 0: there is none */
+    struct pci_windows pci; /* all 0: no PCI */
 };
 
 /* The affinity, bits 23:0 of MPIDR_EL1, that KVM gives vCPU number index: 16 of them to a cluster.

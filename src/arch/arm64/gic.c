@@ -39,20 +39,11 @@ static const struct gic_model v3 = {
     {VIRT_GICD_GPA, VIRT_GICR_GPA},
 };
 
-/* -ENODEV: KVM has no such device. */
-static int create_device(struct kvm *kvm, uint32_t type, int *fd)
-{
-    struct kvm_create_device d = {.type = type};
-    int r = kvm_ioctl(kvm, kvm->vm_fd, KVM_CREATE_DEVICE, &d);
-    *fd = r == 0 ? (int)d.fd : -1;
-    return r;
-}
-
 static int create_gic(struct kvm *kvm, unsigned version)
 {
     const struct gic_model *model = version == 2 ? &v2 : &v3;
     uint32_t intids = FIRST_SPI + VIRT_SPIS;
-    int r = create_device(kvm, model->type, &kvm->irqchip_fd);
+    int r = kvm_create_device(kvm, model->type, &kvm->irqchip_fd);
     for (unsigned i = 0; i < 2 && r == 0; i++) {
         uint64_t gpa = model->gpa[i];
         r = kvm_set_attr(kvm, kvm->irqchip_fd, KVM_DEV_ARM_VGIC_GRP_ADDR, model->which[i], &gpa);
@@ -65,7 +56,7 @@ static int create_gic(struct kvm *kvm, unsigned version)
 static int create_its(struct kvm *kvm)
 {
     uint64_t gpa = VIRT_ITS_GPA;
-    int r = create_device(kvm, KVM_DEV_TYPE_ARM_VGIC_ITS, &kvm->its_fd);
+    int r = kvm_create_device(kvm, KVM_DEV_TYPE_ARM_VGIC_ITS, &kvm->its_fd);
     if (r == 0) {
         r = kvm_set_attr(kvm, kvm->its_fd, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_ITS_ADDR_TYPE, &gpa);
     }
@@ -82,9 +73,9 @@ static int refused(const struct kvm *kvm, int r, unsigned wanted, struct err *e)
             wanted == 0   ? "3 and no GICv2"
             : wanted == 2 ? "2"
                           : "3");
-    if (wanted != 0) {
-        err_hint(e, "--machine virt without gic= takes what there is");
-    }
+    err_hint(e, wanted != 0 ? "--machine virt without gic= takes what there is"
+                            : "vmm needs a host with a GICv2 or GICv3 that has the virtualization "
+                              "extensions (dmesg | grep -i gic)");
     err_status(e, EXIT_NO_KVM);
     return -ENODEV;
 }

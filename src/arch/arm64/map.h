@@ -45,7 +45,8 @@
 #define VIRT_ECAM_SIZE       0x100000ULL /* one bus: Linux probes all it is told of */
 
 /* --- RAM --- */
-#define VIRT_RAM_GPA 0x40000000ULL
+#define VIRT_RAM_GPA  0x40000000ULL
+#define VIRT_GPA_BITS 40 /* of an address, on a KVM that has no choice of them */
 
 /* --- interrupts --- */
 #define VIRT_SPI_UART     1

@@ -9,21 +9,16 @@
 
 #include <linux/kvm.h>
 
-#define CAP(cap, is_needed, text)                                                                  \
-    {                                                                                              \
-        .number = KVM_CAP_##cap, .name = "KVM_CAP_" #cap, .needed = (is_needed), .use = (text)     \
-    }
-
 const struct kvm_cap arch_caps[] = {
-    CAP(ARM_PSCI_0_2, true, "several CPUs, power-off, reset"),
-    CAP(ARM_VM_IPA_SIZE, true, "size of guest-physical addresses"),
-    CAP(DEVICE_CTRL, true, "interrupt controllers"),
-    CAP(ONE_REG, true, "registers"),
-    CAP(ARM_NISV_TO_USER, false, "explaining accesses KVM cannot carry out"),
-    CAP(ARM_PMU_V3, false, "--cpu feature pmu"),
-    CAP(ARM_SVE, false, "--cpu feature sve"),
-    CAP(ARM_PTRAUTH_ADDRESS, false, "--cpu feature pauth"),
-    CAP(ARM_PTRAUTH_GENERIC, false, "--cpu feature pauth"),
+    KVM_CAP_ROW(ARM_PSCI_0_2, true, "several CPUs, power-off, reset"),
+    KVM_CAP_ROW(ARM_VM_IPA_SIZE, false, "guest-physical addresses of other than 40 bits"),
+    KVM_CAP_ROW(DEVICE_CTRL, true, "interrupt controllers"),
+    KVM_CAP_ROW(ONE_REG, true, "registers"),
+    KVM_CAP_ROW(ARM_NISV_TO_USER, false, "explaining accesses KVM cannot carry out"),
+    KVM_CAP_ROW(ARM_PMU_V3, false, "--cpu feature pmu"),
+    KVM_CAP_ROW(ARM_SVE, false, "--cpu feature sve"),
+    KVM_CAP_ROW(ARM_PTRAUTH_ADDRESS, false, "--cpu feature pauth"),
+    KVM_CAP_ROW(ARM_PTRAUTH_GENERIC, false, "--cpu feature pauth"),
 };
 const size_t arch_cap_count = sizeof(arch_caps) / sizeof(arch_caps[0]);
 
@@ -38,11 +33,11 @@ unsigned arch_max_vcpus(struct kvm *kvm)
     return VIRT_GICV3_CPUS_MAX;
 }
 
+/* 0, where KVM knows no other, is VIRT_GPA_BITS. */
 unsigned long arch_vm_type(struct kvm *kvm)
 {
-    enum { USUAL = 40 };
     const unsigned most = (unsigned)kvm_check_cap(kvm, KVM_CAP_ARM_VM_IPA_SIZE);
-    const unsigned bits = kvm->gpa_bits != 0 ? kvm->gpa_bits : USUAL;
+    const unsigned bits = kvm->gpa_bits != 0 ? kvm->gpa_bits : VIRT_GPA_BITS;
     return KVM_VM_TYPE_ARM_IPA_SIZE(bits < most ? bits : most);
 }
 

@@ -4,7 +4,6 @@
  *
  * Locking: main thread, while no vCPU runs.
  */
-#include "src/arch/plug.h"
 #include "src/arch/x86/acpi.h"
 #include "src/arch/x86/bios.h"
 #include "src/arch/x86/cpuid.h"
@@ -106,8 +105,7 @@ void board_free(struct machine *m)
     }
     region_fini(&b->ram_low);
     region_fini(&b->ram);
-    free(b->append);
-    free(b->cmdline);
+    plug_words_free(&b->words);
     free(b);
     m->board = NULL;
 }
@@ -127,23 +125,18 @@ static char *virtio_words(const struct board *b)
     return cmdline_join(words, b->has.virtio_count);
 }
 
-static int make_cmdline(struct machine *m, struct err *e)
+static int make_words(struct machine *m, struct err *e)
 {
-    const struct config *c = m->config;
     struct board *b = m->board;
-    struct cmdline_defaults defaults = {.console = "console=ttyS0", .root = plug_root(c)};
     char *devices = NULL;
+    int ret;
 
-    if (!c->acpi && b->has.virtio_count > 0) {
+    if (!m->config->acpi && b->has.virtio_count > 0) {
         devices = virtio_words(b);
-        defaults.devices = devices;
     }
-    b->append = cmdline_join(c->appends.items, c->appends.count);
-    if (b->append != NULL) {
-        b->cmdline = cmdline_linux(b->append, &defaults);
-    }
+    ret = plug_words_make(&b->words, m->config, "console=ttyS0", devices, e);
     free(devices);
-    return b->cmdline ? 0 : err_set(e, ENOMEM, "out of memory for the command line");
+    return ret;
 }
 
 /* --- tables and kernel ------------------------------------------------------ */
@@ -207,8 +200,8 @@ int board_load(struct machine *m, struct boot_entry *entry, struct err *e)
     };
     int ret = 0;
 
-    if (b->cmdline == NULL) {
-        ret = make_cmdline(m, e);
+    if (b->words.cmdline == NULL) {
+        ret = make_words(m, e);
     }
     if (ret == 0) {
         ret = install_reset_vector(m, e);
@@ -220,8 +213,8 @@ int board_load(struct machine *m, struct boot_entry *entry, struct err *e)
         ret = install_tables(m, &request.rsdp, e);
     }
     if (ret == 0) {
-        request.append = b->append;
-        request.cmdline = b->cmdline;
+        request.append = b->words.append;
+        request.cmdline = b->words.cmdline;
         ret = boot_load(&request, entry, e);
     }
     return ret;

@@ -8,14 +8,12 @@
 #include "devices/pci.h"
 #include "devices/platform.h"
 #include "devices/rtc_cmos.h"
-#include "src/arch/plug.h"
 #include "src/arch/x86/bios.h"
 #include "src/arch/x86/mptable.h"
 #include "src/arch/x86/pc.h"
 #include "src/vm.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 /* --- built-in devices ---------------------------------------------------- */
@@ -25,17 +23,21 @@ static int add_pci(struct machine *m, struct err *e)
 {
     struct board *b = m->board;
     struct device *ports = machine_add_device(m, "pci-ports", NULL, e);
-    char text[256];
+    const struct pci_windows windows = {
+        .ecam = PC_ECAM_GPA,
+        .io = PC_PCI_IO_BASE,
+        .io_size = PC_PCI_IO_SIZE,
+        .mem32 = PC_PCI_MEM32_GPA,
+        .mem32_size = PC_PCI_MEM32_SIZE,
+        .mem64 = b->has.pci_mem64,
+        .mem64_size = b->has.pci_mem64 != 0 ? PC_PCI_MEM64_SIZE : 0,
+        .intx_gsi = PC_GSI_INTX,
+    };
 
     if (ports == NULL || !m->config->pci) {
         return ports != NULL ? 0 : -EINVAL;
     }
-    snprintf(text, sizeof(text),
-             "pci-host,ecam=%llu,io=%u,io_size=%u,mem32=%llu,mem32_size=%llu,mem64=%" PRIu64
-             ",mem64_size=%llu,intx_gsi=%u",
-             PC_ECAM_GPA, PC_PCI_IO_BASE, PC_PCI_IO_SIZE, PC_PCI_MEM32_GPA, PC_PCI_MEM32_SIZE,
-             b->has.pci_mem64, b->has.pci_mem64 != 0 ? PC_PCI_MEM64_SIZE : 0, PC_GSI_INTX);
-    b->pci_host = machine_add_device(m, text, NULL, e);
+    b->pci_host = plug_pci_host(m, &windows, e);
     if (b->pci_host == NULL) {
         return -EINVAL;
     }

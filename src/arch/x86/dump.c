@@ -166,20 +166,6 @@ static enum code_kind code_kind(const struct kvm_sregs *s)
     return bits == 64 ? CODE_X86_64 : bits == 32 ? CODE_X86_32 : CODE_X86_16;
 }
 
-static void print_code(const struct cpu_dump *d, FILE *out)
-{
-    if (d->code_len == 0) {
-        fprintf(out, "  code at 0x%" PRIx64 ": no memory there\n", dump_linear_ip(d));
-        return;
-    }
-    fprintf(out, "  code at 0x%" PRIx64 ":", dump_linear_ip(d));
-    for (unsigned i = 0; i < d->code_len; i++) {
-        fprintf(out, " %02x", d->code[i]);
-    }
-    fputc('\n', out);
-    disassemble(code_kind(&d->sregs), d->code, d->code_len, dump_linear_ip(d), out);
-}
-
 void cpu_dump_print(const struct cpu_dump *d, FILE *out)
 {
     if (!d->have_regs) {
@@ -194,5 +180,5 @@ void cpu_dump_print(const struct cpu_dump *d, FILE *out)
     }
     print_general(&d->regs, out);
     print_system(&d->sregs, out);
-    print_code(d, out);
+    print_code(code_kind(&d->sregs), d->code, d->code_len, dump_linear_ip(d), out);
 }

@@ -8,6 +8,7 @@
 #define ARCH_X86_PC_H
 
 #include "src/arch/board.h"
+#include "src/arch/plug.h"
 #include "src/arch/x86/inventory.h"
 #include "src/arch/x86/memmap.h"
 #include "src/mem/region.h"
@@ -20,8 +21,7 @@ struct board {
     struct device *pci_host; /* NULL: no PCI */
     struct pc_inventory has;
     uint64_t facs; /* gpa of the ACPI table with the waking vector; 0: none */
-    char *append;  /* --append, joined */
-    char *cmdline; /* the same with what a Linux guest needs besides */
+    struct plug_words words;
 };
 
 #endif

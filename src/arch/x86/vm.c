@@ -13,20 +13,15 @@
 #include <linux/kvm.h>
 #include <string.h>
 
-#define CAP(cap, is_needed, text)                                                                  \
-    {                                                                                              \
-        .number = KVM_CAP_##cap, .name = "KVM_CAP_" #cap, .needed = (is_needed), .use = (text)     \
-    }
-
 const struct kvm_cap arch_caps[] = {
-    CAP(EXT_CPUID, true, "CPU features"),
-    CAP(SET_TSS_ADDR, true, "real mode on Intel processors"),
-    CAP(SET_IDENTITY_MAP_ADDR, true, "real mode on Intel processors"),
-    CAP(PIT2, true, "timer"),
-    CAP(VCPU_EVENTS, true, "reset"),
-    CAP(DEBUGREGS, true, "reset"),
-    CAP(TSC_DEADLINE_TIMER, false, "cheaper guest timers"),
-    CAP(X2APIC_API, false, "more than 255 CPUs"),
+    KVM_CAP_ROW(EXT_CPUID, true, "CPU features"),
+    KVM_CAP_ROW(SET_TSS_ADDR, true, "real mode on Intel processors"),
+    KVM_CAP_ROW(SET_IDENTITY_MAP_ADDR, true, "real mode on Intel processors"),
+    KVM_CAP_ROW(PIT2, true, "timer"),
+    KVM_CAP_ROW(VCPU_EVENTS, true, "reset"),
+    KVM_CAP_ROW(DEBUGREGS, true, "reset"),
+    KVM_CAP_ROW(TSC_DEADLINE_TIMER, false, "cheaper guest timers"),
+    KVM_CAP_ROW(X2APIC_API, false, "more than 255 CPUs"),
 };
 const size_t arch_cap_count = sizeof(arch_caps) / sizeof(arch_caps[0]);
 
