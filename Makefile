@@ -191,7 +191,7 @@ $(BUILD)/tests/boot/talk: $(BUILD)/tests/boot/talk.o
 # Machines of libvmm, made by Criterion tests. Guests are x86-64's, so far.
 MACHINES_SRC := $(if $(filter x86_64,$(ARCH)),$(wildcard tests/boot/machines/*.c))
 MACHINES := $(if $(MACHINES_SRC),$(BUILD)/tests/boot/machines/machines $(BUILD)/tests/boot/failing/failing)
-MACHINES_GUESTS := $(BUILD)/tests/boot/machines/guests_x86.o
+MACHINES_GUESTS := $(BUILD)/tests/boot/machines/guests_x86.o $(BUILD)/tests/unit/tsan_arena.o
 $(BUILD)/tests/boot/machines/%.o: tests/boot/machines/%.S $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  AS      $<")

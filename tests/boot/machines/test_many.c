@@ -157,8 +157,9 @@ Test(many, process_is_left_alone)
     pthread_sigmask(SIG_SETMASK, NULL, &mask_before);
     vmm_free(vmmtest_machine("memory=1M", "cpus=2", "device=edu"));
     for (int i = 1; i < _NSIG; i++) {
-        sigaction(i, NULL, &after);
-        cr_assert(i == SIGRTMIN || after.sa_handler == before[i].sa_handler, "signal %d", i);
+        const bool libc_own = sigaction(i, NULL, &after) < 0;
+        cr_assert(i == SIGRTMIN || libc_own || after.sa_handler == before[i].sa_handler,
+                  "signal %d", i);
     }
     pthread_sigmask(SIG_SETMASK, NULL, &mask_after);
     for (int i = 1; i < _NSIG; i++) {
