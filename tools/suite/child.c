@@ -150,7 +150,6 @@ int child_end(struct child *c)
 {
     int status = 0;
 
-    child_signal(c, SIGKILL);
     while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR) {
     }
     close_end(&c->start);

@@ -41,7 +41,7 @@ void child_signal(const struct child *c, int number);
 /* Whether the process has ended. It stays a zombie, and its id its own, until child_end(). */
 bool child_has_ended(const struct child *c);
 
-/* Kill what is left of the group, reap, close; the wait status. */
+/* It has ended, or is about to: reap, close; the wait status. */
 int child_end(struct child *c);
 
 #endif
