@@ -94,7 +94,7 @@ Test(suite_parse, defaults_are_of_the_boots_that_follow)
           "default forbid BUG:\n"
           "default options --memory 64M\n"
           "boot a\n options --cpus 2\n forbid X\n"
-          "boot b\n kernel none\n timeout 2\n"
+          "boot b\n kernel none\n options --cpus 3\n timeout 2\n"
           "default timeout 3\n"
           "boot c\n");
     cr_assert_eq(f.result, 0, "%s", f.mistakes);
@@ -110,7 +110,9 @@ Test(suite_parse, defaults_are_of_the_boots_that_follow)
     cr_assert_eq(a->console.forbid.count, 2);
     cr_assert_eq(b->time_limit_ns, 2 * NS_PER_SECOND);
     cr_assert_null(b->kernel);
-    cr_assert_eq(b->options.count, 2, "what one boot adds is not in the next");
+    cr_assert_eq(b->options.count, 4, "what one boot adds is not in the next");
+    cr_assert_str_eq(option(a, 3), "2");
+    cr_assert_str_eq(option(b, 3), "3");
     cr_assert_eq(b->console.forbid.count, 1);
     cr_assert_eq(c->time_limit_ns, 3 * NS_PER_SECOND);
 }
