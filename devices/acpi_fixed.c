@@ -18,6 +18,8 @@
  */
 #include "devices/acpi_fixed.h"
 
+#include <errno.h>
+
 enum {
     EVENT_PORT = 0x600,
     CONTROL_PORT = 0x604,
@@ -285,6 +287,21 @@ static void acpi_fixed_reset(struct device *d)
     irq_set(&p->sci, false);
 }
 
+/* A machine that sleeps is not saved: it cannot say that it is ready. */
+static int acpi_fixed_loaded(struct device *d, struct err *e)
+{
+    struct acpi_fixed *p = DEVICE_STATE(struct acpi_fixed, d);
+
+    if (p->asleep || p->waking) {
+        return err_set(e, EINVAL, "the machine was asleep");
+    }
+    p->status &= PM1_EVENTS | PM1_WAKE;
+    p->enable &= PM1_EVENTS;
+    p->control &= CONTROL_BM_RLD | CONTROL_SLP_TYP;
+    catch_up(p);
+    return 0;
+}
+
 static const struct field acpi_fixed_fields[] = {
     FIELD(struct acpi_fixed, status, 1),  FIELD(struct acpi_fixed, enable, 1),
     FIELD(struct acpi_fixed, control, 1), FIELD(struct acpi_fixed, asleep, 1),
@@ -303,4 +320,5 @@ const struct device_class acpi_fixed_class = {
     .realize = acpi_fixed_realize,
     .unrealize = acpi_fixed_unrealize,
     .reset = acpi_fixed_reset,
+    .loaded = acpi_fixed_loaded,
 };

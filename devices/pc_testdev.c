@@ -18,6 +18,7 @@
 #include "src/mem/dma.h"
 #include "src/mem/ram.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum {
@@ -186,6 +187,19 @@ static void pc_testdev_reset(struct device *d)
     }
 }
 
+static int pc_testdev_loaded(struct device *d, struct err *e)
+{
+    struct pc_testdev *t = DEVICE_STATE(struct pc_testdev, d);
+
+    if (t->levels >> LINES != 0) {
+        return err_set(e, EINVAL, "it raises lines beyond the %d there are", LINES);
+    }
+    for (unsigned n = 0; n < LINES; n++) {
+        irq_set(&t->line[n], (t->levels >> n & 1) != 0);
+    }
+    return 0;
+}
+
 static const struct field pc_testdev_fields[] = {
     FIELD_ARRAY(struct pc_testdev, latch, 1),
     FIELD(struct pc_testdev, levels, 1),
@@ -201,4 +215,5 @@ const struct device_class pc_testdev_class = {
     .version = 1,
     .realize = pc_testdev_realize,
     .reset = pc_testdev_reset,
+    .loaded = pc_testdev_loaded,
 };

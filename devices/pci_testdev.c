@@ -109,6 +109,27 @@ static struct region *block_region(struct pci_testdev *t, uint32_t block)
     return &t->dev.regions[block].region;
 }
 
+/* Have KVM count the writes of the test that runs, if it wants that. */
+static void put_doorbell(struct pci_testdev *t)
+{
+    if (t->test == TEST_EXIT) {
+        return;
+    }
+    t->doorbell = (struct posted_write){
+        .kind = POSTED_EVENTFD,
+        .offset = test_offset(t->block, t->test),
+        .size = 1,
+        .match = t->test == TEST_DATAMATCH,
+        .value = t->test == TEST_DATAMATCH ? DATA_MATCH : 0,
+        .fd = t->fd,
+    };
+    t->doorbell_region = block_region(t, t->block);
+    if (region_add_posted(t->doorbell_region, &t->doorbell) < 0) {
+        region_del_posted(t->doorbell_region, &t->doorbell);
+        t->doorbell_region = NULL; /* the writes come here instead */
+    }
+}
+
 static void start(struct pci_testdev *t, uint32_t block, uint32_t test)
 {
     stop(t);
@@ -118,22 +139,7 @@ static void start(struct pci_testdev *t, uint32_t block, uint32_t test)
     t->block = block;
     t->test = test;
     t->count = 0;
-    if (test == TEST_EXIT) {
-        return;
-    }
-    t->doorbell = (struct posted_write){
-        .kind = POSTED_EVENTFD,
-        .offset = test_offset(block, test),
-        .size = 1,
-        .match = test == TEST_DATAMATCH,
-        .value = test == TEST_DATAMATCH ? DATA_MATCH : 0,
-        .fd = t->fd,
-    };
-    t->doorbell_region = block_region(t, block);
-    if (region_add_posted(t->doorbell_region, &t->doorbell) < 0) {
-        region_del_posted(t->doorbell_region, &t->doorbell);
-        t->doorbell_region = NULL; /* the writes come here instead */
-    }
+    put_doorbell(t);
 }
 
 /* --- registers --------------------------------------------------------------- */
@@ -249,6 +255,27 @@ static void pci_testdev_reset(struct device *d)
     t->count = 0;
 }
 
+/* What the eventfd holds goes into the count, which is saved. */
+static void pci_testdev_pause(struct device *d)
+{
+    device_lock(d);
+    collect(DEVICE_STATE(struct pci_testdev, d));
+    device_unlock(d);
+}
+
+static int pci_testdev_loaded(struct device *d, struct err *e)
+{
+    struct pci_testdev *t = DEVICE_STATE(struct pci_testdev, d);
+
+    if (t->block >= BLOCKS || (t->test >= TESTS && t->test != NO_TEST)) {
+        return err_set(e, EINVAL, "there is no test %u in BAR %u", t->test, t->block);
+    }
+    if (t->test != NO_TEST) {
+        put_doorbell(t);
+    }
+    return 0;
+}
+
 static const struct field pci_testdev_fields[] = {
     FIELD(struct pci_testdev, block, 1),
     FIELD(struct pci_testdev, test, 1),
@@ -274,4 +301,6 @@ const struct device_class pci_testdev_class = {
     .realize = pci_testdev_realize,
     .unrealize = pci_testdev_unrealize,
     .reset = pci_testdev_reset,
+    .loaded = pci_testdev_loaded,
+    .pause = pci_testdev_pause,
 };

@@ -3,6 +3,7 @@
  */
 #include "devices/acpi_fixed.h"
 #include "devices/rtc_cmos.h"
+#include "src/device_state.h"
 #include "tests/unit/fakes.h"
 
 #include <criterion/criterion.h>
@@ -172,6 +173,36 @@ Test(acpi_fixed, an_event_that_waits_wakes_at_once)
     cr_assert_eq(m.event_count, 2);
     cr_expect_eq(m.events[0].event, MACHINE_SLEEP);
     cr_expect_eq(m.events[1].event, MACHINE_WAKE);
+}
+
+Test(acpi_fixed, a_snapshot_keeps_events_and_their_line)
+{
+    struct err e = ERR_INIT;
+    struct pack record = {0};
+    wr(ENABLE, RTC | CARRY);
+    alarm();
+    device_state_save(d, &record);
+    device_reset(d);
+    cr_expect_not(m.irqs.level[GSI]);
+    struct unpack in = {.data = record.data, .len = record.len};
+    cr_assert_eq(device_state_load(d, &in, &e), 0, "%s", e.what);
+    cr_expect(m.irqs.level[GSI]);
+    cr_expect_eq(rd(STATUS), RTC);
+    wr(STATUS, RTC);
+    pass(3 * NS_PER_SEC);
+    cr_expect(m.irqs.level[GSI], "the carry is awaited again");
+    pack_free(&record);
+}
+
+Test(acpi_fixed, a_machine_that_slept_is_not_loaded)
+{
+    struct err e = ERR_INIT;
+    struct pack record = {0};
+    wr(CONTROL, GO_S3);
+    device_state_save(d, &record);
+    struct unpack in = {.data = record.data, .len = record.len};
+    cr_expect_lt(device_state_load(d, &in, &e), 0);
+    pack_free(&record);
 }
 
 Test(acpi_fixed, the_clocks_alarm_arrives)

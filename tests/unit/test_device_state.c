@@ -11,8 +11,8 @@
 
 /* edu and virtio-blk work on threads of their own: below, and in test_virtio_state.c. */
 static const char *const names[] = {
-    "uart16550",  "rtc-cmos", "i8042", "acpi-pm", "pc-ports",
-    "debug-exit", "pvpanic",  "pl011", "pl031",   "dma-engine",
+    "uart16550", "rtc-cmos", "i8042", "acpi-pm",    "pc-ports", "debug-exit",
+    "pvpanic",   "pl011",    "pl031", "dma-engine", "fw-cfg",
 };
 #define NAMES ARRAY_LEN(names)
 

@@ -2,6 +2,7 @@
  * pc-testdev: the latch seen twice, interrupt lines one by one and several at once, memory
  * without RAM, pages to flush.
  */
+#include "src/device_state.h"
 #include "tests/unit/fakes.h"
 
 #include <criterion/criterion.h>
@@ -100,6 +101,23 @@ Test(pc_testdev, only_ram_is_flushed)
     cr_expect_eq(guest_error_count(&d->guest_errors), 3);
     fake_write(m.io, FLUSH, 0, 2);
     cr_expect_eq(guest_error_count(&d->guest_errors), 4, "four bytes or none");
+}
+
+Test(pc_testdev, a_snapshot_keeps_lines_and_bytes)
+{
+    struct err e = ERR_INIT;
+    struct pack record = {0};
+    fake_write(m.io, LATCH, 0x11223344, 4);
+    fake_write(m.io, LINES + 5, 1, 1);
+    fake_write(m.mem, SCRATCH + 9, 0x5a, 1);
+    device_state_save(d, &record);
+    device_reset(d);
+    struct unpack in = {.data = record.data, .len = record.len};
+    cr_assert_eq(device_state_load(d, &in, &e), 0, "%s", e.what);
+    cr_expect(m.irqs.level[5] && !m.irqs.level[4]);
+    cr_expect_eq(fake_read(m.io, LATCH, 4), 0x11223344);
+    cr_expect_eq(fake_read(m.mem, SCRATCH + 9, 1), 0x5a);
+    pack_free(&record);
 }
 
 Test(pc_testdev, reset_lowers_lines_and_forgets)

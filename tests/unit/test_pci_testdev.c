@@ -3,6 +3,7 @@
  * counted with and without an eventfd.
  */
 #include "devices/pci_function.h"
+#include "src/device_state.h"
 #include "tests/unit/pci_fixture.h"
 
 #include <criterion/criterion.h>
@@ -190,4 +191,24 @@ Test(pci_testdev, what_an_eventfd_counted_is_in_the_count)
         aspace_unlisten(bars[b].as, &seen.listener);
         assign();
     }
+}
+
+Test(pci_testdev, a_snapshot_has_what_the_eventfd_held_and_brings_the_doorbell_back)
+{
+    struct err e = ERR_INIT;
+    struct pack record = {0};
+    listen_to(bars[1].as);
+    wr(&bars[1], TEST, 2, 1);
+    cr_assert_eq(eventfd_write(seen.write.fd, 7), 0);
+    device_pause(d);
+    device_state_save(d, &record);
+    device_resume(d);
+    wr(&bars[1], TEST, 0, 1);
+    cr_expect_eq(seen.count, 0);
+    struct unpack in = {.data = record.data, .len = record.len};
+    cr_assert_eq(device_state_load(d, &in, &e), 0, "%s", e.what);
+    cr_expect_eq(seen.count, 1);
+    cr_expect_eq(rd(&bars[1], COUNT, 4), 7);
+    pack_free(&record);
+    aspace_unlisten(bars[1].as, &seen.listener);
 }
