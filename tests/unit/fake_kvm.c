@@ -3,6 +3,8 @@
  */
 #include "tests/unit/fake_kvm.h"
 
+#include "src/arch/arch.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/kvm.h>
@@ -57,6 +59,16 @@ static void note_routes(struct fake_kvm *f, const struct kvm_irq_routing *t)
     note(f, ";");
 }
 
+/* KVM_IRQ_LINE has names of its own for lines. */
+static unsigned line_gsi(const struct kvm_irq_level *line)
+{
+    unsigned gsi = 0;
+    while (gsi < ARCH_IRQ_PINS && arch_irq_line(gsi) != line->irq) {
+        gsi++;
+    }
+    return gsi;
+}
+
 static int create_vcpu(struct fake_kvm *f)
 {
     int fd = memfd_create("fake-vcpu", MFD_CLOEXEC);
@@ -93,7 +105,7 @@ static int fake_answer(struct fake_kvm *f, unsigned long request, void *arg)
         note_routes(f, arg);
         return 0;
     case KVM_IRQ_LINE:
-        note(f, "line %u=%u;", line->irq, line->level);
+        note(f, "line %u=%u;", line_gsi(line), line->level);
         return 0;
     case KVM_IRQFD:
         note(f, "%cirqfd %u%s;", (irqfd->flags & KVM_IRQFD_FLAG_DEASSIGN) != 0 ? '-' : '+',
@@ -135,7 +147,7 @@ void fake_kvm_init(struct fake_kvm *f)
                 .run_size = FAKE_RUN_SIZE,
                 .max_vcpus = 16,
                 .max_slots = 8,
-                .max_gsis = 64,
+                .max_gsis = ARCH_IRQ_PINS + 40,
                 .coalesced_page = 2,
                 .coalesced_pio = true,
                 .ioeventfd_any_len = true,

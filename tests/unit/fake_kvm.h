@@ -26,7 +26,7 @@ struct fake_kvm {
     pthread_mutex_t lock; /* guards log */
 };
 
-/* All capabilities there; 8 slots, 16 vCPUs, 64 routes, a coalesced ring. */
+/* All capabilities there; 8 slots, 16 vCPUs, 40 routes besides the lines, a coalesced ring. */
 void fake_kvm_init(struct fake_kvm *f);
 
 /* Forget the log. */

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -47,10 +46,7 @@ Test(irqchip, a_line_is_driven_by_its_number)
     struct irq line = irqchip_line(&chip, 4);
     irq_set(&line, true);
     irq_set(&line, false);
-    char expected[64];
-    snprintf(expected, sizeof(expected), "line %u=1;line %u=0;", arch_irq_line(4),
-             arch_irq_line(4));
-    assert_log(&f, expected);
+    assert_log(&f, "line 4=1;line 4=0;");
 }
 
 Test(irqchip, a_line_out_of_range_does_nothing)
