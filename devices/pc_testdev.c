@@ -42,7 +42,7 @@ enum {
 
 struct pc_testdev {
     struct device dev;
-    uint8_t latch[4];
+    uint32_t latch;
     uint32_t levels; /* bit n: line n is high */
     uint8_t scratch[SCRATCH_SIZE];
     struct irq line[LINES];
@@ -50,14 +50,23 @@ struct pc_testdev {
 
 /* --- registers --------------------------------------------------------------- */
 
+/* The bits that size bytes from offset on are. */
+static uint32_t latch_mask(uint32_t offset, unsigned size)
+{
+    return UINT32_MAX >> (32 - 8 * size) << 8 * offset;
+}
+
 static uint64_t latch_read(struct device *d, uint32_t offset, unsigned size)
 {
-    return get_le_n(DEVICE_STATE(struct pc_testdev, d)->latch + offset, size);
+    return (DEVICE_STATE(struct pc_testdev, d)->latch & latch_mask(offset, size)) >> 8 * offset;
 }
 
 static void latch_write(struct device *d, uint32_t offset, uint64_t value, unsigned size)
 {
-    put_le_n(DEVICE_STATE(struct pc_testdev, d)->latch + offset, value, size);
+    struct pc_testdev *t = DEVICE_STATE(struct pc_testdev, d);
+    const uint32_t mask = latch_mask(offset, size);
+
+    t->latch = (t->latch & ~mask) | ((uint32_t)value << 8 * offset & mask);
 }
 
 static uint64_t scratch_read(struct device *d, uint32_t offset, unsigned size)
@@ -178,7 +187,7 @@ static void pc_testdev_reset(struct device *d)
 {
     struct pc_testdev *t = DEVICE_STATE(struct pc_testdev, d);
 
-    memset(t->latch, 0, sizeof(t->latch));
+    t->latch = 0;
     memset(t->scratch, 0, sizeof(t->scratch));
     for (unsigned n = 0; n < LINES; n++) {
         if ((t->levels >> n & 1) != 0) {
@@ -201,7 +210,7 @@ static int pc_testdev_loaded(struct device *d, struct err *e)
 }
 
 static const struct field pc_testdev_fields[] = {
-    FIELD_ARRAY(struct pc_testdev, latch, 1),
+    FIELD(struct pc_testdev, latch, 1),
     FIELD(struct pc_testdev, levels, 1),
     FIELD_ARRAY(struct pc_testdev, scratch, 1),
 };
