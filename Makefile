@@ -95,9 +95,10 @@ BOOT_arm64 := $(patsubst %,src/boot/%.c,gunzip linux_arm64 linux_image) \
               $(patsubst %,src/arch/%.c,fdt_nodes tree tree_board)
 BOOT_OTHER := $(filter-out $(BOOT_$(ARCH_DIR)),$(BOOT_x86) $(BOOT_arm64))
 LIB_SRC := $(filter-out src/main.c $(BOOT_OTHER),$(wildcard src/*.c src/lib/*.c src/base/*.c src/mem/*.c \
-             src/console/*.c src/snapshot/*.c src/kvm/*.c src/boot/*.c src/arch/*.c src/arch/$(ARCH_DIR)/*.c \
+             src/console/*.c src/exec/*.c src/snapshot/*.c src/kvm/*.c src/boot/*.c src/arch/*.c \
+             src/arch/$(ARCH_DIR)/*.c \
              devices/*.c virtio/*.c virtio/backend/*.c))
-LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(BUILD)/guest-images/exec-init/image.o
 MAIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/main.c))
 # vmm-test, of which main.c is not tested in units.
 SUITE_SRC := $(wildcard tools/suite/*.c)
@@ -249,6 +250,7 @@ demo:
 # --- micro-guests -----------------------------------------------------------
 #: make guests       the micro-guests of guest-images/
 -include guest-images/guests.mk
+-include guest-images/exec-init/init.mk
 
 # --- housekeeping -----------------------------------------------------------
 #: make format       clang-format in place

@@ -246,6 +246,8 @@ static const struct prop pl011_props[] = {
     PROP(struct pl011, gsi, PROP_U32, "1", 0, 0, "GSI"),
     PROP(struct pl011, posted_tx, PROP_BOOL, "on", 0, 0,
          "let KVM collect a polling console's bytes"),
+    PROP(struct pl011, channel, PROP_BOOL, "off", 0, 0,
+         "wired to the channel of --exec, not to the console"),
 };
 
 /*

@@ -43,6 +43,7 @@ struct pl011 {
     uint64_t addr;
     uint32_t gsi;
     bool posted_tx;
+    bool channel;
     /* registers */
     uint16_t ibrd, cr, imsc, ris;
     uint8_t ilpr, fbrd, lcrh, ifls, dmacr, rsr;

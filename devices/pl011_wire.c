@@ -173,7 +173,8 @@ void pl011_wire_attach(struct pl011 *u)
 {
     timer_init(&u->remind, u->dev.env->loop, remind, u);
     timer_init(&u->settle, u->dev.env->loop, settled, u);
-    serial_attach(&u->port, &u->dev, &console_ops);
+    const struct device_env *env = u->dev.env;
+    serial_attach(&u->port, &u->dev, u->channel ? env->channel : env->console, &console_ops);
 }
 
 void pl011_wire_detach(struct pl011 *u)

@@ -14,8 +14,7 @@
 
 static bool console_write(struct serial *s, uint8_t byte)
 {
-    struct chardev *c = s->dev->env->console;
-    return c == NULL || chardev_write(c, &byte, 1) == 1;
+    return s->wire == NULL || chardev_write(s->wire, &byte, 1) == 1;
 }
 
 void serial_send(struct serial *s, uint8_t byte)
@@ -40,9 +39,9 @@ uint8_t serial_take(struct serial *s)
 
 void serial_resume(struct serial *s)
 {
-    if (s->rx_blocked && s->ops->room(s->dev) > 0 && s->dev->env->console != NULL) {
+    if (s->rx_blocked && s->ops->room(s->dev) > 0 && s->wire != NULL) {
         s->rx_blocked = false;
-        chardev_accept_input(s->dev->env->console);
+        chardev_accept_input(s->wire);
     }
 }
 
@@ -115,9 +114,11 @@ void serial_restart(struct serial *s)
     console_writable(s);
 }
 
-void serial_attach(struct serial *s, struct device *d, const struct serial_ops *ops)
+void serial_attach(struct serial *s, struct device *d, struct chardev *wire,
+                   const struct serial_ops *ops)
 {
     s->dev = d;
+    s->wire = wire;
     s->ops = ops;
     s->frontend = (struct chardev_frontend){
         .can_receive = console_can_receive,
@@ -125,14 +126,14 @@ void serial_attach(struct serial *s, struct device *d, const struct serial_ops *
         .writable = console_writable,
         .opaque = s,
     };
-    if (d->env->console != NULL) {
-        chardev_attach(d->env->console, &s->frontend);
+    if (wire != NULL) {
+        chardev_attach(wire, &s->frontend);
     }
 }
 
 void serial_detach(struct serial *s)
 {
-    if (s->dev->env->console != NULL) {
-        chardev_attach(s->dev->env->console, NULL);
+    if (s->wire != NULL) {
+        chardev_attach(s->wire, NULL);
     }
 }

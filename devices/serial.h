@@ -31,6 +31,7 @@ struct serial_ops {
 
 struct serial {
     struct device *dev;
+    struct chardev *wire; /* NULL: what is sent is lost */
     const struct serial_ops *ops;
     struct byte_fifo rx, tx;
     uint8_t idle_polls; /* looks in a row that found nothing to do */
@@ -39,8 +40,10 @@ struct serial {
     struct chardev_frontend frontend;
 };
 
-/* Connect to the machine's console, if it has one, and let go of it. Without the lock. */
-void serial_attach(struct serial *s, struct device *d, const struct serial_ops *ops);
+/* Connect to wire, the machine's console or its channel (NULL: none), and let go of it. Without the
+ * lock. */
+void serial_attach(struct serial *s, struct device *d, struct chardev *wire,
+                   const struct serial_ops *ops);
 void serial_detach(struct serial *s);
 
 /* The guest sends a byte; what finds the FIFO full is lost and counted. */

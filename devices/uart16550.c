@@ -267,6 +267,8 @@ static const struct prop uart_props[] = {
          "interrupt only while MCR.OUT2, as on PCs"),
     PROP(struct uart, posted_tx, PROP_BOOL, "on", 0, 0,
          "let KVM collect a polling console's bytes"),
+    PROP(struct uart, channel, PROP_BOOL, "off", 0, 0,
+         "wired to the channel of --exec, not to the console"),
 };
 
 /*

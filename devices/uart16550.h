@@ -44,6 +44,7 @@ struct uart {
     uint32_t irq;
     bool out2_gate;
     bool posted_tx;
+    bool channel;
     /* registers */
     uint8_t ier, fcr, lcr, mcr, msr, scr;
     uint16_t divisor;

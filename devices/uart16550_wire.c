@@ -133,7 +133,8 @@ static const struct serial_ops console_ops = {
 void uart_wire_attach(struct uart *u)
 {
     timer_init(&u->timeout, u->dev.env->loop, rx_timeout, u);
-    serial_attach(&u->port, &u->dev, &console_ops);
+    const struct device_env *env = u->dev.env;
+    serial_attach(&u->port, &u->dev, u->channel ? env->channel : env->console, &console_ops);
 }
 
 void uart_wire_detach(struct uart *u)

@@ -19,10 +19,8 @@
 
 /* In the order of --help. */
 static const struct option_table *const tables[] = {
-    &config_guest_options,
-    &config_run_options,
-    &config_snapshot_options,
-    &config_info_options,
+    &config_guest_options, &config_run_options,  &config_snapshot_options,
+    &config_exec_options,  &config_info_options,
 };
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
@@ -120,14 +118,16 @@ static int parse_words(struct config *c, int argc, char **argv, const struct opt
                        struct err *e)
 {
     const struct option_row *row;
+    bool ended = false;
     int ret = 0;
 
     opterr = 0;
     optind = 1;
     while (ret == 0) {
         const int at = optind;
-        const int found = getopt_long(argc, argv, ":", longs, NULL);
+        const int found = getopt_long(argc, argv, "+:", longs, NULL);
         if (found == -1) {
+            ended = optind > at; /* by a -- */
             break;
         }
         if (found == '?') {
@@ -139,7 +139,10 @@ static int parse_words(struct config *c, int argc, char **argv, const struct opt
         row = row_at((size_t)(found - ROW_BASE));
         ret = set_row(c, row, optarg, e);
     }
-    if (ret == 0 && optind < argc) {
+    if (ret == 0 && ended) {
+        c->exec.args = argv + optind;
+        c->exec.arg_count = (size_t)(argc - optind);
+    } else if (ret == 0 && optind < argc) {
         ret = err_set(e, EINVAL, "'%s' belongs to no option", argv[optind]);
         err_hint(e, "files are named by options: --kernel FILE, --disk FILE");
     }
@@ -168,7 +171,7 @@ int config_parse(struct config *c, int argc, char **argv, struct err *e)
         config_defaults(c);
     }
     if (c->console == NULL) {
-        c->console = "stdio";
+        c->console = c->exec.program != NULL ? "null" : "stdio";
     }
     return ret;
 }
@@ -244,7 +247,8 @@ void config_help(FILE *out)
     }
     fputs("\nConsole keys on a terminal: Ctrl-A x quits, Ctrl-A h lists the keys.\n"
           "\nExit status: 0 power-off (or a reboot under --no-reboot); the guest's own value from\n"
-          "debug-exit; 2 usage error; 77 this host cannot run guests; 124 --timeout ran out;\n"
+          "debug-exit, or its program's from --exec; 2 usage error; 77 this host cannot run "
+          "guests; 124 --timeout ran out;\n"
           "125 vmm could not set up or run; 126 the guest crashed; 127 the guest's kernel\n"
           "panicked; 130 interrupted.\n",
           out);

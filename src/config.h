@@ -38,6 +38,16 @@ struct string_list {
     size_t count;
 };
 
+/* --exec and what goes with it. All belong to argv. */
+struct exec_options {
+    const char *program; /* NULL: no --exec */
+    char *const *args;   /* the words after -- */
+    size_t arg_count;
+    const char *dir;     /* --exec-dir */
+    const char *out;     /* --out */
+    const char *modules; /* --modules DIR[,NAME]... */
+};
+
 struct config {
     enum config_action action;
     const char *help_topic;
@@ -51,12 +61,13 @@ struct config {
     unsigned cpus;
     const char *cpu; /* host[,-feature]... */
     const struct cpu_host
-        *cpu_host;       /* no option: what is known of the host's CPUs already, or NULL */
-    bool acpi;           /* --machine pc,acpi= */
-    bool pci;            /* --machine ...,pci= */
-    bool pm;             /* --machine pc,pm=: ACPI's fixed hardware */
-    bool testdev;        /* --machine ...,testdev=: what kvm-unit-tests expects */
-    unsigned gic;        /* --machine virt,gic=: 2 or 3; 0: the newest the host has */
+        *cpu_host; /* no option: what is known of the host's CPUs already, or NULL */
+    bool acpi;     /* --machine pc,acpi= */
+    bool pci;      /* --machine ...,pci= */
+    bool pm;       /* --machine pc,pm=: ACPI's fixed hardware */
+    bool testdev;  /* --machine ...,testdev=: what kvm-unit-tests expects */
+    unsigned gic;  /* --machine virt,gic=: 2 or 3; 0: the newest the host has */
+    struct exec_options exec;
     const char *console; /* NULL: kept in memory (src/console/memory.h) */
     const char *trace;
     const char *trace_file;

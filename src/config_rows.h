@@ -29,6 +29,7 @@ struct option_table {
 
 extern const struct option_table config_guest_options;
 extern const struct option_table config_run_options;
+extern const struct option_table config_exec_options;
 extern const struct option_table config_info_options;
 extern const struct option_table config_snapshot_options;
 

@@ -63,6 +63,7 @@ struct device_env {
     struct loop *loop; /* the main loop */
     struct clock *clock;
     struct chardev *console; /* what the first UART is wired to */
+    struct chardev *channel; /* and one that has `channel` on; NULL: there is none */
     uint64_t low_ram;        /* bytes of RAM below 4 GiB (CMOS tells the guest) */
     uint64_t high_ram;       /* bytes of RAM at and above 4 GiB */
     unsigned cpus;           /* vCPUs */

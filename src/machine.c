@@ -7,6 +7,7 @@
 #include "src/console/chardev.h"
 #include "src/console/memory.h"
 #include "src/console/watch.h"
+#include "src/exec/exec.h"
 #include "src/run.h"
 #include "src/vm.h"
 
@@ -87,6 +88,7 @@ static void env_init(struct machine *m)
         .clock = &m->clock,
         .console = m->console,
         .cpus = m->config->cpus,
+        .channel = m->exec != NULL ? exec_channel(m->exec) : NULL,
         .irq = no_irq,
         .irq_edge_get = no_irq_edge,
         .irq_edge_put = no_irq_edge_put,
@@ -233,11 +235,30 @@ static int add_devices(struct machine *m, struct err *e)
     return ret == 0 ? board_assign(m, e) : ret;
 }
 
+static void exec_ended(void *opaque, int status)
+{
+    run_end(opaque, status);
+}
+
+/* --exec: pack the program before anything else takes time. */
+static int open_exec(struct machine *m, struct err *e)
+{
+    m->exec = exec_new(m->config, board_channel, m->loop, m->mem, exec_ended, m, e);
+    if (m->exec == NULL) {
+        return -EINVAL;
+    }
+    m->last_initrd = exec_initrd(m->exec);
+    return 0;
+}
+
 static struct chardev *open_console(struct machine *m, struct err *e)
 {
     const struct chardev_escape escape = {.quit = run_quit, .opaque = m};
     const char *kind = m->config->action == ACTION_RUN ? m->config->console : "null";
 
+    if (m->exec != NULL && kind != NULL && strcmp(kind, "null") == 0) {
+        return exec_open_console(m->exec, e);
+    }
     return kind != NULL ? chardev_open(kind, m->loop, &escape, e) : memory_open(m->loop, e);
 }
 
@@ -263,6 +284,9 @@ static int machine_build(struct machine *m, struct err *e)
     }
     if (ret == 0) {
         ret = spaces_init(m, e);
+    }
+    if (ret == 0 && run && m->config->exec.program != NULL) {
+        ret = open_exec(m, e);
     }
     if (ret == 0) {
         env_init(m);
@@ -333,6 +357,7 @@ void machine_free(struct machine *m)
         topology_free(m->topo);
     }
     ram_free(&m->ram);
+    exec_free(m->exec);
     if (m->loop != NULL) {
         loop_free(m->loop);
     }

@@ -19,6 +19,7 @@
 #include <stdio.h>
 
 struct board;
+struct exec;
 struct vm;
 
 struct machine {
@@ -26,6 +27,8 @@ struct machine {
     struct clock clock;
     struct loop *loop;
     struct chardev *console;
+    struct exec *exec;       /* NULL: no --exec */
+    const char *last_initrd; /* loaded after the configuration's; NULL: none */
 
     struct topology *topo;
     struct region mem_root;

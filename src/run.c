@@ -4,6 +4,7 @@
 #include "src/run.h"
 
 #include "src/arch/board.h"
+#include "src/exec/exec.h"
 #include "src/vm.h"
 
 #include <errno.h>
@@ -34,6 +35,12 @@ void run_event(void *opaque, enum machine_event event, int value)
 {
     struct machine *m = opaque;
 
+    if (m->exec != NULL &&
+        (event == MACHINE_POWEROFF || event == MACHINE_REBOOT || event == MACHINE_PANIC)) {
+        vcpus_ask_pause(&m->vm->vcpus); /* and nothing resumes them */
+        exec_guest_ended(m->exec, event == MACHINE_PANIC ? EXIT_PANIC : EXIT_HOST);
+        return; /* it ends the run, once all that came is carried over */
+    }
     switch (event) {
     case MACHINE_READY:
         if (m->config->save.path != NULL) {

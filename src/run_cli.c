@@ -4,6 +4,7 @@
 #include "src/run_cli.h"
 
 #include "src/console/chardev.h"
+#include "src/exec/exec.h"
 #include "src/run.h"
 #include "src/vm.h"
 
@@ -25,7 +26,9 @@ static void on_timeout(void *opaque)
 {
     struct watch *w = opaque;
 
-    run_end(w->m, EXIT_TIMEOUT);
+    if (w->m->exec == NULL || !exec_timeout(w->m->exec)) {
+        run_end(w->m, EXIT_TIMEOUT);
+    }
 }
 
 static void on_signal(void *opaque, uint32_t events)
@@ -34,7 +37,10 @@ static void on_signal(void *opaque, uint32_t events)
     struct signalfd_siginfo info;
 
     (void)events;
-    if (read(w->signals.fd, &info, sizeof(info)) == sizeof(info)) {
+    if (read(w->signals.fd, &info, sizeof(info)) != sizeof(info)) {
+        return;
+    }
+    if (w->m->exec == NULL || !exec_signal(w->m->exec, (int)info.ssi_signo)) {
         run_end(w->m, EXIT_INTERRUPT);
     }
 }
@@ -94,6 +100,9 @@ static void run_to_end(struct watch *w)
     vcpus_stop(&m->vm->vcpus);
     chardev_flush(m->console);
     chardev_restore_terminal(); /* what follows has lines of its own */
+    if (m->exec != NULL) {
+        exec_explain(m->exec);
+    }
     explain_end(m);
     if (m->config->info_at_end) {
         machine_info(m, m->config->info, stderr); /* stdout is the guest's */

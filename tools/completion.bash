@@ -4,9 +4,13 @@ _vmm()
     local cur prev options
     _init_completion -s 2>/dev/null || { cur=${COMP_WORDS[COMP_CWORD]}; prev=${COMP_WORDS[COMP_CWORD-1]}; }
     case $prev in
-        --kernel | --initrd | --disk | --trace-file | --dump-acpi | --dump-fdt | --dtb | --snapshot-save | --snapshot-load)
+        --kernel | --initrd | --disk | --trace-file | --dump-acpi | --dump-fdt | --dtb | --snapshot-save | --snapshot-load | --exec)
             compopt -o filenames 2>/dev/null
             COMPREPLY=($(compgen -f -- "$cur"))
+            return ;;
+        --exec-dir | --out | --modules)
+            compopt -o filenames 2>/dev/null
+            COMPREPLY=($(compgen -d -- "$cur"))
             return ;;
         --info)
             COMPREPLY=($(compgen -W "mtree flatview qtree irq mtree,at=end flatview,at=end qtree,at=end irq,at=end" -- "$cur"))

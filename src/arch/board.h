@@ -14,6 +14,9 @@
 /* The machine this build has, as --machine calls it: "pc" or "virt". */
 extern const char board_machine[];
 
+/* The serial line of --exec, as the guest calls it. */
+extern const char board_channel[];
+
 /* Put m->ram into the memory map; sets m->board. */
 int board_new(struct machine *m, struct err *e);
 void board_free(struct machine *m);

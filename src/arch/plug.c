@@ -176,7 +176,7 @@ static bool disk_is_readonly(const char *text)
 /* root=... if the first disk is to be the root; else NULL. */
 static const char *root_words(const struct config *c)
 {
-    if (c->disks.count == 0 || c->initrds.count != 0) {
+    if (c->disks.count == 0 || c->initrds.count != 0 || c->exec.program != NULL) {
         return NULL;
     }
     return disk_is_readonly(c->disks.items[0]) ? "root=/dev/vda ro" : "root=/dev/vda rw";
@@ -184,11 +184,20 @@ static const char *root_words(const struct config *c)
 
 /* --- words for a kernel --------------------------------------------------------- */
 
+/* With --exec: reset after a panic, and where nobody reads the log, write none. */
+static const char *exec_words(const struct config *c)
+{
+    if (c->exec.program == NULL) {
+        return NULL;
+    }
+    return strcmp(c->console, "null") == 0 ? "quiet panic=-1" : "panic=-1";
+}
+
 int plug_words_make(struct plug_words *w, const struct config *c, const char *console,
                     const char *devices, struct err *e)
 {
     const struct cmdline_defaults defaults = {
-        .console = console, .root = root_words(c), .devices = devices};
+        .console = console, .root = root_words(c), .devices = devices, .exec = exec_words(c)};
 
     w->append = cmdline_join(c->appends.items, c->appends.count);
     w->cmdline = w->append != NULL ? cmdline_linux(w->append, &defaults) : NULL;

@@ -46,8 +46,9 @@ struct boot_request {
     const char *kernel;
     const char *const *initrds;
     size_t initrd_count;
-    const char *cmdline; /* for Linux: complete; never NULL */
-    const char *append;  /* for others: only what the user gave; never NULL */
+    const char *last_initrd; /* one more, after these; NULL: none */
+    const char *cmdline;     /* for Linux: complete; never NULL */
+    const char *append;      /* for others: only what the user gave; never NULL */
     struct aspace *mem;
     const struct mem_area *map; /* x86: sorted; the e820 the guest gets */
     size_t map_count;

@@ -44,7 +44,7 @@ static bool has_word(const char *text, const char *prefix)
 
 char *cmdline_linux(const char *user, const struct cmdline_defaults *defaults)
 {
-    const char *words[4];
+    const char *words[5];
     size_t count = 0;
 
     if (!has_word(user, "console=")) {
@@ -55,6 +55,9 @@ char *cmdline_linux(const char *user, const struct cmdline_defaults *defaults)
     }
     if (defaults->devices != NULL) {
         words[count++] = defaults->devices;
+    }
+    if (defaults->exec != NULL) {
+        words[count++] = defaults->exec;
     }
     if (*user != '\0') {
         words[count++] = user;

@@ -19,6 +19,7 @@ struct cmdline_defaults {
     const char *console; /* console=... unless there is a console= */
     const char *root;    /* root=... and what follows, unless there is a root=; NULL: none */
     const char *devices; /* always; NULL: none */
+    const char *exec;    /* always; NULL: none */
 };
 
 /*

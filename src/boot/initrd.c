@@ -13,12 +13,22 @@
 #define FOUR_GIB  0x100000000ULL
 #define ONE_MIB   0x100000ULL /* below it a PC has holes */
 
+static size_t count_all(const struct loader *l)
+{
+    return l->req->initrd_count + (l->req->last_initrd != NULL);
+}
+
+static const char *path_at(const struct loader *l, size_t i)
+{
+    return i < l->req->initrd_count ? l->req->initrds[i] : l->req->last_initrd;
+}
+
 /* Open all; returns the bytes they take together, or -errno with none left open. */
 static int open_all(struct loader *l, struct image *images, uint64_t *total)
 {
     *total = 0;
-    for (size_t i = 0; i < l->req->initrd_count; i++) {
-        int rc = image_open(&images[i], "initrd", l->req->initrds[i], l->e);
+    for (size_t i = 0; i < count_all(l); i++) {
+        int rc = image_open(&images[i], "initrd", path_at(l, i), l->e);
         uint64_t start = (*total + 3) & ~3ULL;
         if (rc == 0 && images[i].size > INT64_MAX - start) {
             rc = image_err(&images[i], l->e, EFBIG, "is too large");
@@ -65,8 +75,8 @@ static int too_large(struct loader *l, const struct initrd_rule *rule, uint64_t 
     int rc = err_set(l->e, ENOMEM,
                      "initrd %s%s: %" PRIu64 " MiB do not fit behind the kernel, which ends at "
                      "%" PRIu64 " MiB; --memory has %" PRIu64 " MiB",
-                     l->req->initrds[0], l->req->initrd_count > 1 ? " and the others" : "",
-                     initrd_mib, kernel_mib, loader_ram_mib(l));
+                     path_at(l, 0), count_all(l) > 1 ? " and the others" : "", initrd_mib,
+                     kernel_mib, loader_ram_mib(l));
     err_hint(l->e, "try --memory %" PRIu64 "M (Linux needs room for the unpacked files besides)",
              kernel_mib + 3 * initrd_mib);
     return rc;
@@ -74,11 +84,11 @@ static int too_large(struct loader *l, const struct initrd_rule *rule, uint64_t 
 
 static int load_all(struct loader *l, const struct image *images, uint64_t gpa)
 {
-    for (size_t i = 0; i < l->req->initrd_count; i++) {
+    for (size_t i = 0; i < count_all(l); i++) {
         int rc = image_load(&images[i], 0, l->req->mem, gpa, images[i].size, l->e);
         gpa += images[i].size;
         const uint64_t padding = -gpa & 3;
-        if (rc == 0 && i + 1 < l->req->initrd_count) {
+        if (rc == 0 && i + 1 < count_all(l)) {
             rc = loader_write(l, "initrd", gpa, "\0\0\0", padding);
         }
         if (rc < 0) {
@@ -93,18 +103,18 @@ int initrd_load(struct loader *l, const struct initrd_rule *rule, uint64_t *gpa,
 {
     *gpa = 0;
     *size = 0;
-    if (l->req->initrd_count == 0) {
+    if (count_all(l) == 0) {
         return 0;
     }
-    struct image *images = calloc(l->req->initrd_count, sizeof(*images));
+    struct image *images = calloc(count_all(l), sizeof(*images));
     if (images == NULL) {
-        return err_set(l->e, ENOMEM, "out of memory for %zu initrds", l->req->initrd_count);
+        return err_set(l->e, ENOMEM, "out of memory for %zu initrds", count_all(l));
     }
     int rc = open_all(l, images, size);
     if (rc == 0) {
         *gpa = choose_place(l, rule, *size);
         rc = *gpa == 0 ? too_large(l, rule, *size) : load_all(l, images, *gpa);
-        for (size_t i = 0; i < l->req->initrd_count; i++) {
+        for (size_t i = 0; i < count_all(l); i++) {
             image_close(&images[i]);
         }
     }

@@ -276,3 +276,37 @@ Test(config, options_that_are_no_guests)
         config_free(&config);
     }
 }
+
+Test(config, a_program_and_its_words)
+{
+    cr_assert_eq(PARSE("--exec", "./p", "--kernel", "k", "--exec-dir=d", "--out", "o", "--modules",
+                       "m,n", "--", "--kernel", "-x", "--"),
+                 0);
+    cr_assert_str_eq(config.exec.program, "./p");
+    cr_assert_eq(config.exec.arg_count, 3);
+    cr_assert_str_eq(config.exec.args[0], "--kernel");
+    cr_assert_str_eq(config.exec.args[2], "--");
+    cr_assert_str_eq(config.exec.dir, "d");
+    cr_assert_str_eq(config.exec.out, "o");
+    cr_assert_str_eq(config.exec.modules, "m,n");
+    cr_assert_str_eq(config.console, "null");
+    config_free(&config);
+    cr_assert_eq(PARSE("--kernel", "k", "--exec", "p", "--"), 0);
+    cr_assert_eq(config.exec.arg_count, 0);
+    config_free(&config);
+}
+
+Test(config, what_a_program_does_not_go_with)
+{
+    REFUSED("'a' belongs to no option", "for the program of --exec", "--kernel", "k", "--", "a");
+    REFUSED("'a' belongs to no option", "files are named", "--kernel", "k", "--exec", "p", "a");
+    REFUSED("'a' belongs", "", "--kernel", "k", "a", "--", "b");
+    REFUSED("--out goes with --exec", "--exec ./program", "--kernel", "k", "--out", "o");
+    REFUSED("--modules goes with --exec", "", "--kernel", "k", "--modules", "o");
+    REFUSED("--console stdio with --exec", "file:PATH", "--kernel", "k", "--exec", "p", "--console",
+            "stdio");
+    REFUSED("do not go together", "", "--kernel", "k", "--exec", "p", "--snapshot-save", "s");
+    REFUSED("do not go together", "", "--exec", "p", "--snapshot-load", "s");
+    REFUSED("no kernel", "", "--exec", "p");
+    REFUSED("twice", "", "--kernel", "k", "--exec", "p", "--exec", "q");
+}

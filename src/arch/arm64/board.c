@@ -26,6 +26,7 @@ struct board {
 };
 
 const char board_machine[] = "virt";
+const char board_channel[] = "/dev/ttyAMA1";
 
 /* --- memory ------------------------------------------------------------------ */
 
@@ -103,7 +104,11 @@ int board_new(struct machine *m, struct err *e)
     if (b == NULL) {
         return err_set(e, ENOMEM, "cannot set up the machine: out of memory");
     }
-    b->has = (struct virt_inventory){.ram_size = m->ram.size, .cpus = m->config->cpus};
+    b->has = (struct virt_inventory){
+        .ram_size = m->ram.size,
+        .cpus = m->config->cpus,
+        .uart2 = m->config->exec.program != NULL,
+    };
     if (m->config->pci) {
         b->has.pci = windows;
     }
@@ -136,6 +141,16 @@ void board_free(struct machine *m)
 
 /* --- devices ----------------------------------------------------------------- */
 
+/* The second UART, which is Linux's ttyAMA1. */
+static int add_channel(struct machine *m, struct err *e)
+{
+    char text[64];
+
+    snprintf(text, sizeof(text), "pl011,addr=%llu,gsi=%d,channel=on", VIRT_UART2_GPA,
+             VIRT_SPI_UART2);
+    return machine_add_device(m, text, NULL, e) != NULL ? 0 : -EINVAL;
+}
+
 int board_add_devices(struct machine *m, struct err *e)
 {
     static const char *const built_in[] = {"pl011", "pl031", "pvpanic"};
@@ -143,6 +158,9 @@ int board_add_devices(struct machine *m, struct err *e)
 
     for (size_t i = 0; i < ARRAY_LEN(built_in) && ret == 0; i++) {
         ret = machine_add_device(m, built_in[i], NULL, e) != NULL ? 0 : -EINVAL;
+    }
+    if (ret == 0 && m->board->has.uart2) {
+        ret = add_channel(m, e);
     }
     if (ret == 0 && m->config->pci) {
         m->board->pci_host = plug_pci_host(m, &m->board->has.pci, e);

@@ -121,16 +121,34 @@ static void add_gic(struct tree *t, const struct virt_inventory *has)
 
 /* --- devices ---------------------------------------------------------------------- */
 
-static void add_built_in(struct tree *t)
+static void add_uart(struct tree *t, uint64_t gpa, uint32_t spi)
 {
-    fdt_clock(t, "apb-pclk", 24000000, "clk24mhz", PHANDLE_CLOCK);
-
-    tree_begin(t, "pl011@%llx", VIRT_UART_GPA);
+    tree_begin(t, "pl011@%llx", (unsigned long long)gpa);
     TREE_STRINGS(t, "compatible", "arm,pl011\0arm,primecell");
-    fdt_place(t, VIRT_UART_GPA, VIRT_UART_SIZE, &gic, VIRT_SPI_UART, true);
+    fdt_place(t, gpa, VIRT_UART_SIZE, &gic, spi, true);
     TREE_CELLS(t, "clocks", PHANDLE_CLOCK, PHANDLE_CLOCK);
     TREE_STRINGS(t, "clock-names", "uartclk\0apb_pclk");
     tree_end(t);
+}
+
+/* Linux numbers ports by these: ttyAMA0, ttyAMA1. */
+static void add_aliases(struct tree *t)
+{
+    tree_begin(t, "aliases");
+    tree_string(t, "serial0", "/pl011@9000000");
+    tree_string(t, "serial1", "/pl011@9040000");
+    tree_end(t);
+}
+
+static void add_built_in(struct tree *t, const struct virt_inventory *has)
+{
+    fdt_clock(t, "apb-pclk", 24000000, "clk24mhz", PHANDLE_CLOCK);
+
+    add_uart(t, VIRT_UART_GPA, VIRT_SPI_UART);
+    if (has->uart2) {
+        add_uart(t, VIRT_UART2_GPA, VIRT_SPI_UART2);
+        add_aliases(t);
+    }
 
     tree_begin(t, "pl031@%llx", VIRT_RTC_GPA);
     TREE_STRINGS(t, "compatible", "arm,pl031\0arm,primecell");
@@ -166,7 +184,7 @@ int virt_fdt_make(const struct virt_inventory *has, void **blob, struct err *e)
     add_cpus(&t, has);
     add_private(&t, has);
     add_gic(&t, has);
-    add_built_in(&t);
+    add_built_in(&t, has);
     add_plugged(&t, has);
     tree_end(&t);
     return tree_finish(&t, blob, e);

@@ -21,6 +21,7 @@ struct virt_inventory {
     unsigned gic;          /* version: 2 or 3 */
     bool pmu;              /* performance counters */
     bool its;              /* GICv3 with message interrupts */
+    bool uart2;            /* a second serial port */
     unsigned virtio_count; /* slots 0 .. virtio_count - 1 have a device */
     struct fdt_platform platform[VIRT_PLATFORM_SLOTS];
     unsigned platform_count;

@@ -27,6 +27,7 @@
 #define VIRT_UART_SIZE       0x1000ULL
 #define VIRT_RTC_GPA         0x09010000ULL
 #define VIRT_RTC_SIZE        0x1000ULL
+#define VIRT_UART2_GPA       0x09040000ULL /* only with --exec */
 #define VIRT_VIRTIO_GPA      0x0a000000ULL
 #define VIRT_VIRTIO_STRIDE   0x200ULL
 #define VIRT_VIRTIO_SLOTS    32
@@ -51,6 +52,7 @@
 /* --- interrupts --- */
 #define VIRT_SPI_UART     1
 #define VIRT_SPI_RTC      2
+#define VIRT_SPI_UART2    8   /* only with --exec */
 #define VIRT_SPI_INTX     3   /* INTA of PCI slot n: 3 + n % 4, level */
 #define VIRT_SPI_VIRTIO   16  /* slot n: 16 + n, edge */
 #define VIRT_SPI_PLATFORM 112 /* slot n: 112 + n, level */

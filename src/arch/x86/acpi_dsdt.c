@@ -38,13 +38,16 @@ static size_t begin_named_device(struct bytes *b, const char *name, const char *
     return dev;
 }
 
-static void add_com1(struct bytes *b)
+static void add_com(struct bytes *b, unsigned n, uint16_t port, unsigned gsi)
 {
-    const size_t dev = begin_device(b, "COM1", "PNP0501");
-    aml_name_integer(b, "_UID", 1);
+    char name[] = "COM0";
+
+    name[3] = (char)('0' + n);
+    const size_t dev = begin_device(b, name, "PNP0501");
+    aml_name_integer(b, "_UID", n);
     const size_t crs = aml_crs(b);
-    aml_io(b, PC_PORT_COM1, 8);
-    aml_irq(b, PC_GSI_COM1);
+    aml_io(b, port, 8);
+    aml_irq(b, gsi);
     aml_crs_end(b, crs);
     aml_end(b, dev);
 }
@@ -192,7 +195,10 @@ void acpi_dsdt(struct bytes *b, const struct pc_inventory *has)
 {
     const size_t scope = aml_scope(b, "\\_SB");
     if (has->com1) {
-        add_com1(b);
+        add_com(b, 1, PC_PORT_COM1, PC_GSI_COM1);
+    }
+    if (has->com2) {
+        add_com(b, 2, PC_PORT_COM2, PC_GSI_COM2);
     }
     if (has->rtc) {
         add_rtc(b);

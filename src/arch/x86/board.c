@@ -20,6 +20,7 @@
 #include <string.h>
 
 const char board_machine[] = "pc";
+const char board_channel[] = "/dev/ttyS1";
 
 /* --- memory -------------------------------------------------------------- */
 
@@ -77,6 +78,7 @@ int board_new(struct machine *m, struct err *e)
     b->has = (struct pc_inventory){
         .cpus = m->config->cpus,
         .com1 = true,
+        .com2 = m->config->exec.program != NULL,
         .rtc = true,
         .pvpanic = true,
         .pm = m->config->pm || (m->config->testdev && m->config->acpi),
@@ -192,6 +194,7 @@ int board_load(struct machine *m, struct boot_entry *entry, struct err *e)
         .kernel = m->config->kernel,
         .initrds = m->config->initrds.items,
         .initrd_count = m->config->initrds.count,
+        .last_initrd = m->last_initrd,
         .mem = m->mem,
         .map = b->map.areas,
         .map_count = b->map.count,

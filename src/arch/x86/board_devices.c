@@ -74,6 +74,16 @@ static int add_test_devices(struct machine *m, struct err *e)
     return m->config->pci && machine_add_device(m, "pci-testdev", NULL, e) == NULL ? -EINVAL : 0;
 }
 
+/* COM2, which is Linux's ttyS1. */
+static int add_channel(struct machine *m, struct err *e)
+{
+    char text[64];
+
+    snprintf(text, sizeof(text), "uart16550,iobase=%u,irq=%u,channel=on", PC_PORT_COM2,
+             PC_GSI_COM2);
+    return machine_add_device(m, text, NULL, e) != NULL ? 0 : -EINVAL;
+}
+
 int board_add_devices(struct machine *m, struct err *e)
 {
     static const char *const built_in[] = {"uart16550", "rtc-cmos", "i8042",
@@ -84,6 +94,9 @@ int board_add_devices(struct machine *m, struct err *e)
         if (machine_add_device(m, built_in[i], NULL, e) == NULL) {
             ret = -EINVAL;
         }
+    }
+    if (ret == 0 && m->board->has.com2) {
+        ret = add_channel(m, e);
     }
     if (ret == 0) {
         ret = add_pci(m, e);

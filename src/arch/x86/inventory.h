@@ -37,7 +37,7 @@ struct pc_intx {
 
 struct pc_inventory {
     unsigned cpus; /* APIC ids 0 .. cpus - 1 */
-    bool com1, rtc, pvpanic;
+    bool com1, com2, rtc, pvpanic;
     bool pm; /* ACPI's fixed hardware; else it is hardware-reduced */
     struct pc_virtio virtio[PC_VIRTIO_SLOTS];
     unsigned virtio_count;

@@ -53,6 +53,7 @@
 /* --- I/O ports --- */
 #define PC_PORT_I8042_CMD 0x64
 #define PC_PORT_RTC       0x70
+#define PC_PORT_COM2      0x2f8 /* only with --exec */
 #define PC_PORT_COM1      0x3f8
 #define PC_PORT_PVPANIC   0x505
 #define PC_PORT_PM1_EVENT 0x600 /* 4 ports; these three are of devices/acpi_fixed.c */
@@ -63,6 +64,7 @@
 #define PC_PCI_IO_SIZE    0xf000
 
 /* --- interrupts (GSI) --- */
+#define PC_GSI_COM2 3 /* only with --exec */
 #define PC_GSI_COM1 4
 #define PC_GSI_SCI  7
 #define PC_GSI_RTC  8

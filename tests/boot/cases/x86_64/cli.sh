@@ -19,7 +19,7 @@ case_cli_unknown_option() {
 # Options of work not yet begun are unknown, not ignored.
 case_cli_options_to_come() {
     local option
-    for option in --gdb --qmp --monitor --exec; do
+    for option in --gdb --qmp --monitor; do
         refused 2 'unknown option' --kernel "$GUESTS/hello" "$option" x
     done
 }
