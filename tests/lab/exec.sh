@@ -1,0 +1,181 @@
+# shellcheck shell=sh
+# exec.sh: sourced by tests/lab/cases: programs of the host in a guest (docs/exec.md).
+
+busybox=$(command -v busybox)
+
+# run_exec EXPECTED [OPTION]... --exec PROGRAM [-- ARG...]: check the exit status. $name names the case, $input
+# is the program's stdin; its output goes to $work/out, its stderr and vmm's to $work/err.
+run_exec()
+{
+    expected=$1 status=0
+    shift
+    timeout -k 5 70 "build/$arch/vmm" --kernel "$work/${kernels%% *}" --timeout "${limit:-60}" "$@" \
+        <"${input:-/dev/null}" >"$work/out" 2>"$work/err" || status=$?
+    check "exec: $name: exit status $expected" [ "$status" -eq "$expected" ] || {
+        echo "#   it was $status"
+        show "$work/err"
+    }
+}
+
+# run_refused PATTERN [OPTION]...: status 125 and this message, before anything is booted.
+run_refused()
+{
+    pattern=$1
+    shift
+    run_exec 125 "$@"
+    check "exec: $name: is said" grep -q "^vmm: error: .*$pattern" "$work/err" || show "$work/err"
+}
+
+# A script for the guest, of busybox, from stdin.
+script()
+{
+    { echo "#!$busybox sh"; cat; } >"$work/script"
+    chmod +x "$work/script"
+}
+
+exec_basics()
+{
+    name=uname
+    run_exec 0 --exec "$(command -v uname)" -- -a
+    check "exec: uname: prints one line, the guest's" \
+        [ "$(grep -c 'Linux (none) .*cloud-a' "$work/out")" -eq 1 -a "$(wc -l <"$work/out")" -eq 1 ]
+    check "exec: uname: stderr is empty" [ ! -s "$work/err" ]
+
+    name=false
+    run_exec 1 --exec "$(command -v false)"
+
+    # A script, files in and out, both streams, and the end by a signal.
+    name=files
+    mkdir -p "$work/in/sub"
+    head -c 300000 /dev/urandom >"$work/in/sub/data"
+    ln -s sub/data "$work/in/link"
+    script <<END
+b=$busybox
+echo "\$1 in \$(\$b pwd)"
+echo err >&2
+\$b mkdir -p \$OUT/a/b
+\$b cp link \$OUT/a/b/data
+\$b chmod 640 \$OUT/a/b/data
+\$b ln -s /etc/passwd \$OUT/link
+kill -SEGV \$\$
+END
+    run_exec 139 --exec-dir "$work/in" --out "$work/back" --exec "$work/script" -- 'an argument'
+    check "exec: files: arguments, folder and stdout" [ "$(cat "$work/out")" = 'an argument in /work' ]
+    check "exec: files: stderr is apart" [ "$(grep -v '^vmm: ' "$work/err")" = err ]
+    check "exec: files: a file comes back as it went in" cmp "$work/in/sub/data" "$work/back/a/b/data"
+    check "exec: files: with its mode" [ "$(stat -c %a "$work/back/a/b/data")" = 640 ]
+    check "exec: files: a link does not come back" [ ! -e "$work/back/link" -a ! -L "$work/back/link" ]
+    check "exec: files: and is counted" grep -q '^vmm: warning: 1 of the files' "$work/err"
+}
+
+exec_streams()
+{
+    name=cat
+    head -c 1048576 /dev/urandom >"$work/random"
+    input=$work/random
+    run_exec 0 --exec "$(command -v cat)"
+    input=''
+    check "exec: cat: 1 MiB comes back as it was" cmp "$work/random" "$work/out"
+
+    # The program has written all it will long before its reader has it, and then the reader goes.
+    name=reader
+    script <<END
+$busybox head -c 200000 /dev/zero
+echo all >&2
+$busybox yes
+END
+    { timeout -k 5 70 "build/$arch/vmm" --kernel "$work/${kernels%% *}" --timeout 60 --exec "$work/script" \
+        </dev/null 2>"$work/err"; echo $? >"$work/status"; } | head -c 300000 >"$work/out"
+    check "exec: reader: everything arrives" [ "$(wc -c <"$work/out")" -eq 300000 ]
+    check "exec: reader: a program whose reader left ends by SIGPIPE" [ "$(cat "$work/status")" -eq 141 ]
+}
+
+exec_ends()
+{
+    # The program says when it listens; vmm's signal is the program's.
+    name=signal
+    script <<END
+trap 'echo caught; exit 7' TERM
+echo ready
+while :; do $busybox sleep 1; done
+END
+    mkfifo "$work/ready"
+    timeout -k 5 70 "build/$arch/vmm" --kernel "$work/${kernels%% *}" --timeout 60 --exec "$work/script" \
+        </dev/null >"$work/ready" 2>"$work/err" &
+    pid=$!
+    {
+        read -r line
+        kill -TERM "$pid" # timeout(1) passes it on
+        cat
+    } <"$work/ready" >"$work/out"
+    status=0
+    wait "$pid" || status=$?
+    check "exec: signal: the program's status after SIGTERM" [ "$status" -eq 7 ] || echo "#   it was $status"
+    check "exec: signal: and what it said of it" [ "$line $(cat "$work/out")" = 'ready caught' ]
+
+    name=timeout
+    limit=20
+    run_exec 124 --exec "$work/script"
+    limit=''
+    # On a slow machine the kernel may still be booting.
+    check "exec: timeout: a program that runs can say goodbye" [ "$(cat "$work/out")" != ready ]
+
+    name='early end'
+    run_exec 125 --exec "$busybox" -- poweroff -f
+    check "exec: early end: is said" grep -q '^vmm: error: the guest ended before it could tell' "$work/err"
+
+    if [ "$arch" = x86_64 ]; then
+        name='no driver'
+        run_exec 125 --append 8250.nr_uarts=1 --exec "$busybox" -- true
+        check "exec: no driver: the kernel's console says why" \
+            grep -q 'vmm: console: .*no serial line /dev/ttyS1' "$work/err" || show "$work/err"
+    fi
+
+    name=panic
+    run_exec 127 --append rdinit=/none --append root=none --exec "$busybox" -- true
+    check "exec: panic: the kernel's console says why" grep -q 'vmm: console: .*Kernel panic' "$work/err"
+}
+
+# A disk by modules, and a kernel whose log goes to a file.
+exec_modules()
+{
+    kernel_files=$(guest-images/linux/fetch-kernel cloud "$arch")
+    modules=$(echo "$kernel_files"/lib/modules/*)
+    script <<END
+$busybox mkdir /mnt
+$busybox mount -t ext4 -o ro /dev/vda /mnt && $busybox cat /mnt/hello.txt
+END
+    name=modules
+    run_exec 0 --modules "$modules,loop" --disk "$work/rootfs.img,ro" --console "file:$logs/exec-modules.log" \
+        --exec "$work/script"
+    check "exec: modules: the disk can be read" grep -q 'on /dev/vda' "$work/out"
+    check "exec: modules: the console has the kernel's log" grep -q 'Linux version' "$logs/exec-modules.log"
+    name='no module'
+    run_refused 'there is no module nothing' --modules "$modules,nothing" --exec "$busybox"
+}
+
+exec_refused()
+{
+    name='missing program'
+    run_refused 'cannot find /none' --exec /none
+    echo 'no program' >"$work/text"
+    name='no program'
+    run_refused 'is not executable' --exec "$work/text"
+    name='another architecture'
+    printf '\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\2\0\363\0\1\0\0\0' >"$work/riscv"
+    chmod +x "$work/riscv"
+    run_refused 'is for RISC-V' --exec "$work/riscv"
+    name='large initramfs'
+    mkdir -p "$work/in"
+    dd if=/dev/zero of="$work/in/large" bs=1 count=0 seek=300M 2>/dev/null
+    run_refused 'has 30. MiB; --memory 256M takes 96' --exec-dir "$work/in" --exec "$busybox"
+}
+
+group_exec()
+{
+    exec_basics
+    exec_streams
+    exec_ends
+    exec_modules
+    exec_refused
+}
