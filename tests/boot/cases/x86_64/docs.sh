@@ -2,9 +2,14 @@
 
 # shellcheck shell=bash disable=SC2154
 
-case_worked_device() {
+# Do what docs/PAGE.md shows.
+follow() {
     command -v patch >/dev/null || skip "there is no patch program (Debian: patch)"
     local limit=90 # it compiles, beside all the other cases
-    BUILD=$BUILD run "$top/tests/boot/worked-device" "$PWD/tree"
+    BUILD=$BUILD run "$top/tests/boot/worked-page" "docs/$1.md" "$PWD/tree"
     expect_status 0
+}
+
+case_worked_device() {
+    follow adding-a-device
 }
