@@ -13,3 +13,8 @@ follow() {
 case_worked_device() {
     follow adding-a-device
 }
+
+case_unit_boot_tests() {
+    case $BUILD in *san*) skip "programs without the sanitizer cannot use this libvmm" ;; esac
+    follow unit-boot-tests
+}
