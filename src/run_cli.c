@@ -72,6 +72,20 @@ static void unwatch(struct watch *w)
     }
 }
 
+/* --snapshot-save promised a file. */
+static void miss_snapshot(const struct config *c, struct run *run)
+{
+    run->status = EXIT_HOST;
+    err_set(&run->err, ENODATA, "no snapshot was made: the guest ended before it was ready");
+    if (c->save.pattern != NULL) {
+        err_hint(&run->err, "no line of its console had '%s'", c->save.pattern);
+    } else {
+        err_hint(&run->err,
+                 "it never wrote to the device snapshot-ready; when=console:TEXT waits for a "
+                 "text instead");
+    }
+}
+
 /* Say on stderr why the run ended, where the status alone does not. */
 static void explain_end(const struct machine *m)
 {
@@ -102,6 +116,9 @@ static void run_to_end(struct watch *w)
     chardev_restore_terminal(); /* what follows has lines of its own */
     if (m->exec != NULL) {
         exec_explain(m->exec);
+    }
+    if (m->config->save.path != NULL && !m->vm->run.saved && m->vm->run.status == EXIT_OK) {
+        miss_snapshot(m->config, &m->vm->run);
     }
     explain_end(m);
     if (m->config->info_at_end) {

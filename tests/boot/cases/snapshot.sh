@@ -214,8 +214,19 @@ END
     run "$VMM_TEST" --vmm "$VMM" -D "LIMIT=$limit" -D "GUESTS=$GUESTS" s -j 4
     [[ -z $refusal ]] || skip "$refusal"
     expect_status 1
-    expect_verdict never 'vmm saved no snapshot'
-    expect_verdict unborn "'never', which it is from: vmm saved no snapshot"
+    expect_verdict never 'no snapshot was made'
+    expect_verdict unborn "'never', which it is from: status 125"
     expect_equal "$(tail -n 1 out)" '9 passed, 2 failed, 0 skipped'
     [[ -z $(compgen -G 'vmm-test.*') ]] || fail "a folder was left"
+}
+
+# A guest that ends without being ready leaves no file, and that is no success.
+case_snapshot_never_ready() {
+    guest memmap --snapshot-save s
+    expect_status 125
+    expect_err '^vmm: error: no snapshot was made: the guest ended before it was ready$' '^vmm: hint: .*snapshot-ready'
+    guest memmap --snapshot-save s,when=console:nothing
+    expect_status 125
+    expect_err "^vmm: hint: no line of its console had 'nothing'$"
+    [[ ! -e s ]] || fail "there is a file"
 }
