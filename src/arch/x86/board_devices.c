@@ -79,7 +79,7 @@ static int add_channel(struct machine *m, struct err *e)
 {
     char text[64];
 
-    snprintf(text, sizeof(text), "uart16550,iobase=%u,irq=%u,channel=on", PC_PORT_COM2,
+    snprintf(text, sizeof(text), "uart16550,iobase=%d,irq=%d,channel=on", PC_PORT_COM2,
              PC_GSI_COM2);
     return machine_add_device(m, text, NULL, e) != NULL ? 0 : -EINVAL;
 }
