@@ -67,7 +67,7 @@ expect_verdict() {
 case_cli_suite_verdicts() {
     cat >s <<'END'
 default kernel k
-default timeout 20
+default timeout ${LIMIT}
 boot good
     options say=one say=two
     expect ^one$
@@ -102,12 +102,12 @@ boot time
     options say=one child deaf hang
     expect one
     expect two
-    timeout 0.2
+    timeout ${SHORT}
 boot flood
     options flood
     output-limit 1M
 END
-    suite 1 s --junit junit.xml --tap tap --logs logs
+    suite 1 s --junit junit.xml --tap tap --logs logs -D LIMIT="$limit" -D SHORT="$(amount 1.5 20)"
     expect_verdict good '^ok'
     expect_verdict orphan '^ok'
     expect_verdict status '^ok'
@@ -119,7 +119,7 @@ END
     expect_verdict skip '^skip - skip # no /dev/kvm$'
     expect_verdict forbidden 'forbidden pattern "BUG:" at console line 2: BUG: here$'
     expect_verdict message 'forbidden pattern "\." at message line 1: hot$'
-    expect_verdict time 'time limit of 0.2 s ran out; pattern 2 of 2 did not come: "two"$'
+    expect_verdict time 'time limit of [0-9.]+ s ran out; pattern 2 of 2 did not come: "two"$'
     expect_verdict flood 'printed more than 1024 KiB on its console'
     expect_equal "$(tail -n 1 out)" '3 passed, 9 failed, 1 skipped'
     expect_equal "$(cat logs/forbidden.console)" $'fine\nBUG: here'
