@@ -82,6 +82,7 @@ case_snapshot_memory() {
 
 case_snapshot_disk() {
     make_disk disk 64 before
+    touch -d '2026-01-02 03:04:05' disk # whole seconds: all that some cp -p keep
     save --append disk --disk disk
     cp -p disk untouched
     restore
