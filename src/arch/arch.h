@@ -1,6 +1,6 @@
 /*
  * What an architecture gives to the machine and to the vCPU threads. One
- * implementation is linked in: src/arch/x86 or src/arch/arm64.
+ * implementation is linked in: src/arch/x86, or src/arch/arm64 with src/arch/virt.
  *
  * Locking: set-up runs on one thread; functions with a vCPU's descriptor run
  * on that vCPU's thread or while it is surely outside KVM_RUN.
@@ -100,13 +100,17 @@ int arch_vcpu_reset(struct kvm *kvm, int fd, unsigned index, const struct cpu_mo
 /* After that: the registers the boot CPU starts a kernel with. */
 int arch_vcpu_enter(struct kvm *kvm, int fd, const struct boot_entry *entry, struct err *e);
 
-/*
- * Registers by name, of a paused vCPU. 0; -ENOENT: there is none of that name; -EPERM: it cannot
- * be set; or an error of KVM. The names: arch_reg_name(0), ... until NULL.
- */
-int arch_reg_get(struct kvm *kvm, int fd, const char *name, uint64_t *value);
-int arch_reg_set(struct kvm *kvm, int fd, const char *name, uint64_t value);
-const char *arch_reg_name(size_t i);
+/* Registers by name, for src/kvm/regs.h. */
+struct arch_reg {
+    const char *name;
+    uint64_t id; /* for arch_reg_read(): KVM's number of it, where KVM has numbers */
+    bool fixed;  /* cannot be set: others depend on it, or KVM derives other state from it */
+};
+extern const struct arch_reg arch_regs[];
+extern const size_t arch_reg_count;
+/* Of a paused vCPU. 0 or -errno. */
+int arch_reg_read(struct kvm *kvm, int fd, uint64_t id, uint64_t *value);
+int arch_reg_write(struct kvm *kvm, int fd, uint64_t id, uint64_t value);
 
 /* What a paused vCPU would do if it ran. */
 enum vcpu_activity {

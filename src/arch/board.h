@@ -1,7 +1,7 @@
 /*
  * What an architecture's board provides to src/machine.c: where RAM and devices
  * are, and how a kernel and its tables come into RAM. One implementation a
- * build: src/arch/<arch>/board.c.
+ * build: src/arch/x86/board*.c, or src/arch/virt/board.c by the table of the architecture.
  *
  * Locking: main thread, while no vCPU runs.
  */

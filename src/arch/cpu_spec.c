@@ -44,7 +44,7 @@ static int apply_feature(const struct cpu_features *f, void *cpu, const char *wo
 {
     if (word[0] != '-' && word[0] != '+') {
         refuse(e, "neither -feature nor +feature:", word);
-        err_hint(e, "for instance --cpu host,-%s", f->example);
+        err_hint(e, "for instance --cpu host,-%s", f->example != NULL ? f->example : f->name(0));
         return -EINVAL;
     }
     const size_t n = find(f, word + 1, e);

@@ -19,7 +19,7 @@ struct cpu_features {
     const char *(*name)(size_t n); /* NULL: a number without feature */
     bool (*has)(void *cpu, size_t n);
     void (*remove)(void *cpu, size_t n);
-    const char *example; /* one to explain the syntax by */
+    const char *example; /* one to explain the syntax by; NULL: the first */
 };
 
 extern const struct cpu_features arch_cpu_features;

@@ -71,6 +71,12 @@ int kvm_create_device(struct kvm *kvm, uint32_t type, int *fd)
     return r;
 }
 
+int kvm_get_attr(struct kvm *kvm, int fd, uint32_t group, uint64_t attr, void *value)
+{
+    struct kvm_device_attr a = {.group = group, .attr = attr, .addr = (uintptr_t)value};
+    return kvm_ioctl(kvm, fd, KVM_GET_DEVICE_ATTR, &a);
+}
+
 int kvm_set_attr(struct kvm *kvm, int fd, uint32_t group, uint64_t attr, void *value)
 {
     struct kvm_device_attr a = {.group = group, .attr = attr, .addr = (uintptr_t)value};

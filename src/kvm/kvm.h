@@ -98,7 +98,9 @@ int kvm_set_reg(struct kvm *kvm, int fd, uint64_t id, uint64_t value);
 /* KVM_CREATE_DEVICE: *fd is its descriptor, or -1. 0 or -errno; -ENODEV: KVM has no such device. */
 int kvm_create_device(struct kvm *kvm, uint32_t type, int *fd);
 
-/* KVM_SET_DEVICE_ATTR; fd: of a device or vCPU. value: as the attribute wants it. 0 or -errno. */
+/* KVM_{GET,SET}_DEVICE_ATTR; fd: of a device or vCPU. value: as the attribute has it. 0 or -errno.
+ */
+int kvm_get_attr(struct kvm *kvm, int fd, uint32_t group, uint64_t attr, void *value);
 int kvm_set_attr(struct kvm *kvm, int fd, uint32_t group, uint64_t attr, void *value);
 
 /* KVM_CHECK_EXTENSION: 0 when absent, else the capability's value. */

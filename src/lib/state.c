@@ -3,6 +3,7 @@
  */
 #include "src/base/opts.h"
 #include "src/console/memory.h"
+#include "src/kvm/regs.h"
 #include "src/lib/internal.h"
 #include "src/mem/dma.h"
 #include "src/vm.h"
@@ -59,7 +60,7 @@ static int check_reg(int ret, const char *name, struct vmm_error *e)
     }
     lib_fail(e, ENOENT, "there is no register '%s'", name);
     opt_guess_start(&guess, name);
-    for (size_t i = 0; (known = arch_reg_name(i)) != NULL; i++) {
+    for (size_t i = 0; (known = vcpu_reg_name(i)) != NULL; i++) {
         opt_guess_try(&guess, known);
     }
     if (e != NULL && guess.best != NULL) {
@@ -73,7 +74,7 @@ int vmm_reg(struct vmm *m, unsigned cpu, const char *name, uint64_t *value, stru
     int fd = -1;
     const int ret = find_vcpu(m, cpu, &fd, e);
 
-    return ret < 0 ? ret : check_reg(arch_reg_get(&m->machine->vm->kvm, fd, name, value), name, e);
+    return ret < 0 ? ret : check_reg(vcpu_reg_get(&m->machine->vm->kvm, fd, name, value), name, e);
 }
 
 int vmm_set_reg(struct vmm *m, unsigned cpu, const char *name, uint64_t value, struct vmm_error *e)
@@ -81,7 +82,7 @@ int vmm_set_reg(struct vmm *m, unsigned cpu, const char *name, uint64_t value, s
     int fd = -1;
     const int ret = find_vcpu(m, cpu, &fd, e);
 
-    return ret < 0 ? ret : check_reg(arch_reg_set(&m->machine->vm->kvm, fd, name, value), name, e);
+    return ret < 0 ? ret : check_reg(vcpu_reg_set(&m->machine->vm->kvm, fd, name, value), name, e);
 }
 
 /* --- the console ---------------------------------------------------------- */

@@ -3,7 +3,7 @@
  */
 #include "src/arch/arm64/fdt.h"
 
-#include "src/arch/fdt_nodes.h"
+#include "src/arch/arm64/map.h"
 
 /* phandles: by these numbers nodes name each other */
 enum {

@@ -33,7 +33,6 @@
 #define VIRT_VIRTIO_SLOTS    32
 #define VIRT_PLATFORM_GPA    0x0c000000ULL
 #define VIRT_PLATFORM_STRIDE 0x100000ULL
-#define VIRT_PLATFORM_SLOTS  16
 
 /* --- PCI --- */
 #define VIRT_PCI_MEM32_GPA   0x10000000ULL /* windows for BARs; the 64-bit one is above RAM */

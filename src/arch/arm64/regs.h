@@ -14,8 +14,8 @@
 
 #define MPIDR_EL1 ARM64_SYS_REG(3, 0, 0, 0, 5)
 
-/* Does --cpu spec give guests performance counters on this host? */
-bool cpu_has_pmu(struct kvm *kvm, const char *spec);
+/* The GIC (gic_regs.c): a command to it or its ITS, fd. 0 or -errno. */
+int gic_command(struct kvm *kvm, int fd, uint64_t command);
 
 /* A vCPU's own part of the GIC (redistributor, CPU interface) back to power-on. 0 or -errno. */
 int gic_reset_cpu(struct kvm *kvm, unsigned index, uint64_t mpidr);

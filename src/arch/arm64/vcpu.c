@@ -1,141 +1,23 @@
 /*
- * A vCPU on arm64: its features, and its state at power-on and reset, which KVM
- * gives it itself.
+ * A vCPU on arm64: its state at power-on and reset, which KVM gives it itself.
  *
  * Source: Linux Documentation/virt/kvm/api.rst, 4.82 KVM_ARM_VCPU_INIT and 4.114
  * KVM_ARM_VCPU_FINALIZE; Documentation/virt/kvm/devices/vcpu.rst (PMU);
  * Documentation/arm64/booting.rst for the entry state.
  * Locking: set-up, or while the vCPU is paused.
  */
-#include "src/arch/arch.h"
 #include "src/arch/arm64/fdt.h"
 #include "src/arch/arm64/map.h"
 #include "src/arch/arm64/regs.h"
-#include "src/arch/cpu_spec.h"
-#include "src/base/pack.h"
+#include "src/arch/virt/virt.h"
 #include "src/boot/boot.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/kvm.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define PSTATE_ENTRY 0x3c5ULL /* EL1 with its own stack pointer; all interrupts masked */
-
-struct cpu_model {
-    uint32_t features; /* as in kvm_vcpu_init.features[0] */
-};
-
-/* --- features --------------------------------------------------------- */
-
-static const struct {
-    const char *name;
-    int cap;
-    uint32_t bits;
-} features[] = {
-    {"pmu", KVM_CAP_ARM_PMU_V3, 1U << KVM_ARM_VCPU_PMU_V3},
-    {"sve", KVM_CAP_ARM_SVE, 1U << KVM_ARM_VCPU_SVE},
-    {"pauth", KVM_CAP_ARM_PTRAUTH_ADDRESS,
-     1U << KVM_ARM_VCPU_PTRAUTH_ADDRESS | 1U << KVM_ARM_VCPU_PTRAUTH_GENERIC},
-};
-
-static size_t feature_count(void)
-{
-    return sizeof(features) / sizeof(features[0]);
-}
-
-static const char *feature_name(size_t n)
-{
-    return features[n].name;
-}
-
-static bool has_feature(void *bits, size_t n)
-{
-    return (*(const uint32_t *)bits & features[n].bits) != 0;
-}
-
-static void remove_feature(void *bits, size_t n)
-{
-    *(uint32_t *)bits &= ~features[n].bits;
-}
-
-const struct cpu_features arch_cpu_features = {
-    .count = feature_count,
-    .name = feature_name,
-    .has = has_feature,
-    .remove = remove_feature,
-    .example = "pmu",
-};
-
-/* What the host has, less what spec takes away. */
-static int choose_features(uint32_t *bits, struct kvm *kvm, const char *spec, struct err *e)
-{
-    *bits = 0;
-    for (size_t n = 0; n < feature_count(); n++) {
-        *bits |= kvm_check_cap(kvm, features[n].cap) != 0 ? features[n].bits : 0;
-    }
-    return cpu_spec_apply(&arch_cpu_features, bits, spec, e);
-}
-
-int cpu_host_new(struct cpu_host **out, struct kvm *kvm, struct err *e)
-{
-    (void)kvm;
-    (void)e;
-    *out = NULL;
-    return 0;
-}
-
-int cpu_model_new(struct cpu_model **out, struct kvm *kvm, const char *spec, unsigned cpus,
-                  struct err *e)
-{
-    struct cpu_model *m = calloc(1, sizeof(*m));
-    (void)cpus;
-    if (m == NULL) {
-        return err_set(e, ENOMEM, "out of memory for the CPU model");
-    }
-    int r = choose_features(&m->features, kvm, spec, e);
-    if (r < 0) {
-        cpu_model_free(m);
-        return r;
-    }
-    *out = m;
-    return 0;
-}
-
-/* KVM's registers tell the rest of a CPU: arch_vcpu_load() compares them. */
-void cpu_model_save(const struct cpu_model *m, struct pack *out)
-{
-    pack_u32(out, m->features);
-}
-
-int cpu_model_check(const struct cpu_model *m, struct unpack *in, struct err *e)
-{
-    const uint32_t saved = unpack_u32(in);
-
-    for (size_t n = 0; n < feature_count() && !in->failed; n++) {
-        const uint32_t bits = features[n].bits;
-        if ((saved & bits) != (m->features & bits)) {
-            err_set(e, ENOTSUP, "the CPU is another: this host's %s %s",
-                    (saved & bits) != 0 ? "lacks" : "has also", features[n].name);
-            err_hint(e, "make the snapshot with --cpu host,-%s if it is to run on both hosts",
-                     features[n].name);
-            return -ENOTSUP;
-        }
-    }
-    return 0;
-}
-
-bool cpu_has_pmu(struct kvm *kvm, const char *spec)
-{
-    uint32_t bits;
-    return choose_features(&bits, kvm, spec, NULL) == 0 && (bits & 1U << KVM_ARM_VCPU_PMU_V3) != 0;
-}
-
-void cpu_model_free(struct cpu_model *m)
-{
-    free(m);
-}
 
 /* All registers as after power-on. The boot CPU is on, the others wait for PSCI's CPU_ON. */
 static int power_on(struct kvm *kvm, int fd, unsigned index, const struct cpu_model *m)

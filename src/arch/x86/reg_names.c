@@ -7,38 +7,35 @@
  */
 #include "src/arch/arch.h"
 
-#include <errno.h>
 #include <linux/kvm.h>
 #include <string.h>
 
 #define RFLAGS_IF (1ULL << 9)
 
 /* Where a register is kept: in which of KVM's structs, and where and how wide there. */
-struct place {
-    const char *name;
-    bool system; /* kvm_sregs, else kvm_regs */
-    bool fixed;  /* cannot be set: others depend on it */
-    size_t offset, size;
-};
+#define SYSTEM_REGS      (1ULL << 32) /* kvm_sregs, else kvm_regs */
+#define PLACE(size, at)  ((uint64_t)(size) << 16 | (at))
+#define PLACE_SIZE(id)   ((id) >> 16 & 0xff)
+#define PLACE_OFFSET(id) ((id)&0xffff)
 
 #define GENERAL(reg)                                                                               \
     {                                                                                              \
-#reg, false, false, offsetof(struct kvm_regs, reg), 8                                      \
+#reg, PLACE(8, offsetof(struct kvm_regs, reg)), false                                      \
     }
 #define SYSTEM(reg)                                                                                \
     {                                                                                              \
-#reg, true, false, offsetof(struct kvm_sregs, reg), 8                                      \
+#reg, SYSTEM_REGS | PLACE(8, offsetof(struct kvm_sregs, reg)), false                       \
     }
 #define SELECTOR(reg)                                                                              \
     {                                                                                              \
-#reg, true, true, offsetof(struct kvm_sregs, reg.selector), 2                              \
+#reg, SYSTEM_REGS | PLACE(2, offsetof(struct kvm_sregs, reg.selector)), true               \
     }
 #define TABLE_BASE(reg)                                                                            \
     {                                                                                              \
-#reg, true, false, offsetof(struct kvm_sregs, reg.base), 8                                 \
+#reg, SYSTEM_REGS | PLACE(8, offsetof(struct kvm_sregs, reg.base)), false                  \
     }
 
-static const struct place places[] = {
+const struct arch_reg arch_regs[] = {
     GENERAL(rax),    GENERAL(rbx), GENERAL(rcx), GENERAL(rdx), GENERAL(rsi), GENERAL(rdi),
     GENERAL(rbp),    GENERAL(rsp), GENERAL(r8),  GENERAL(r9),  GENERAL(r10), GENERAL(r11),
     GENERAL(r12),    GENERAL(r13), GENERAL(r14), GENERAL(r15), GENERAL(rip), GENERAL(rflags),
@@ -46,23 +43,7 @@ static const struct place places[] = {
     SELECTOR(ds),    SELECTOR(es), SELECTOR(fs), SELECTOR(gs), SELECTOR(ss), TABLE_BASE(gdt),
     TABLE_BASE(idt),
 };
-
-#define PLACES (sizeof(places) / sizeof(places[0]))
-
-const char *arch_reg_name(size_t i)
-{
-    return i < PLACES ? places[i].name : NULL;
-}
-
-static const struct place *find(const char *name)
-{
-    for (size_t i = 0; i < PLACES; i++) {
-        if (strcmp(places[i].name, name) == 0) {
-            return &places[i];
-        }
-    }
-    return NULL;
-}
+const size_t arch_reg_count = sizeof(arch_regs) / sizeof(arch_regs[0]);
 
 /* Both structs; they are fetched whole and set whole. */
 union registers {
@@ -70,34 +51,27 @@ union registers {
     struct kvm_sregs system;
 };
 
-int arch_reg_get(struct kvm *kvm, int fd, const char *name, uint64_t *value)
+int arch_reg_read(struct kvm *kvm, int fd, uint64_t id, uint64_t *value)
 {
-    const struct place *p = find(name);
     union registers r;
+    const int ret = kvm_ioctl(kvm, fd, (id & SYSTEM_REGS) != 0 ? KVM_GET_SREGS : KVM_GET_REGS, &r);
 
-    if (p == NULL) {
-        return -ENOENT;
-    }
-    const int ret = kvm_ioctl(kvm, fd, p->system ? KVM_GET_SREGS : KVM_GET_REGS, &r);
     if (ret == 0) {
         *value = 0;
-        memcpy(value, (const char *)&r + p->offset, p->size);
+        memcpy(value, (const char *)&r + PLACE_OFFSET(id), PLACE_SIZE(id));
     }
     return ret;
 }
 
-int arch_reg_set(struct kvm *kvm, int fd, const char *name, uint64_t value)
+int arch_reg_write(struct kvm *kvm, int fd, uint64_t id, uint64_t value)
 {
-    const struct place *p = find(name);
+    const bool system = (id & SYSTEM_REGS) != 0;
     union registers r;
+    int ret = kvm_ioctl(kvm, fd, system ? KVM_GET_SREGS : KVM_GET_REGS, &r);
 
-    if (p == NULL || p->fixed) {
-        return p == NULL ? -ENOENT : -EPERM;
-    }
-    int ret = kvm_ioctl(kvm, fd, p->system ? KVM_GET_SREGS : KVM_GET_REGS, &r);
     if (ret == 0) {
-        memcpy((char *)&r + p->offset, &value, p->size);
-        ret = kvm_ioctl(kvm, fd, p->system ? KVM_SET_SREGS : KVM_SET_REGS, &r);
+        memcpy((char *)&r + PLACE_OFFSET(id), &value, PLACE_SIZE(id));
+        ret = kvm_ioctl(kvm, fd, system ? KVM_SET_SREGS : KVM_SET_REGS, &r);
     }
     return ret;
 }

@@ -10,6 +10,7 @@
  */
 #include "src/arch/x86/state.h"
 #include "src/arch/arch.h"
+#include "src/kvm/saved.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -20,26 +21,6 @@
 #define CR4_VMXE  (UINT64_C(1) << 13)
 #define EFER_SVME (UINT64_C(1) << 12)
 #define XSAVE_MAX (1U << 20)
-
-/* --- blobs ------------------------------------------------------------ */
-
-/* What KVM fills by an ioctl, as one blob. */
-static int save_blob(struct kvm *kvm, int fd, unsigned long request, enum state_tag tag, void *data,
-                     size_t size, struct pack *out)
-{
-    const int ret = kvm_ioctl(kvm, fd, request, data);
-
-    pack_blob(out, tag, data, size);
-    return ret < 0 ? ret : 0;
-}
-
-static int load_blob(struct kvm *kvm, int fd, unsigned long request, enum state_tag tag, void *data,
-                     size_t size, struct unpack *in)
-{
-    unpack_blob(in, tag, data, size);
-    const int ret = in->failed ? 0 : kvm_ioctl(kvm, fd, request, data);
-    return ret < 0 ? ret : 0;
-}
 
 /* --- a vCPU ----------------------------------------------------------- */
 

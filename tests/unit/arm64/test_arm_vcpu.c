@@ -4,6 +4,7 @@
  */
 #include "src/arch/arch.h"
 #include "src/arch/arm64/regs.h"
+#include "src/arch/virt/virt.h"
 #include "src/boot/boot.h"
 #include "tests/unit/arm64/fake_host.h"
 
@@ -65,7 +66,7 @@ Test(arm64_vcpu, it_has_what_the_host_has)
     cr_expect_eq(fake_host_attr(&h, FAKE_VCPU, PMU, KVM_ARM_VCPU_PMU_V3_IRQ), 23);
     cr_expect_lt(fake_host_when(&h, FAKE_VCPU, PMU, KVM_ARM_VCPU_PMU_V3_IRQ),
                  fake_host_when(&h, FAKE_VCPU, PMU, KVM_ARM_VCPU_PMU_V3_INIT));
-    cr_expect(cpu_has_pmu(kvm, NULL));
+    cr_expect(virt_has_feature(kvm, NULL, BIT(PMU_V3)));
 }
 
 Test(arm64_vcpu, an_old_host_has_none_of_it)
@@ -76,7 +77,7 @@ Test(arm64_vcpu, an_old_host_has_none_of_it)
     cr_expect_eq(h.features[0], BIT(PSCI_0_2));
     cr_expect_eq(h.finalized[0], 0);
     cr_expect(!fake_host_has_attr(&h, FAKE_VCPU, PMU, KVM_ARM_VCPU_PMU_V3_INIT));
-    cr_expect(!cpu_has_pmu(kvm, NULL));
+    cr_expect(!virt_has_feature(kvm, NULL, BIT(PMU_V3)));
 }
 
 Test(arm64_vcpu, features_are_taken_away)
@@ -84,7 +85,7 @@ Test(arm64_vcpu, features_are_taken_away)
     make_model("host,-sve,-pmu");
     cr_assert_eq(init(0), 0, "%s", e.what);
     cr_expect_eq(h.features[0], BIT(PSCI_0_2) | PAUTH);
-    cr_expect(!cpu_has_pmu(kvm, "host,-pmu"));
+    cr_expect(!virt_has_feature(kvm, "host,-pmu", BIT(PMU_V3)));
 }
 
 Test(arm64_vcpu, features_that_cannot_be)
