@@ -7,9 +7,11 @@
 #include "start.h"
 #include "x86.h"
 
-#define EXCEPTIONS     22
-#define GATE_INTERRUPT 0x8e00UL /* present, ring 0, interrupts go off */
-#define TSS_AVAILABLE  0x89
+#define EXCEPTIONS      22
+#define FIRST_INTERRUPT 32
+#define GATE_INTERRUPT  0x8e00UL /* present, ring 0, interrupts go off */
+#define TSS_AVAILABLE   0x89
+#define OPCODE_HLT      0xf4
 
 struct gate {
     uint64_t low, high;
@@ -73,6 +75,19 @@ void trap_set(unsigned vector, trap_handler *handler)
     set_gate(vector);
 }
 
+/*
+ * STI holds interrupts back until the HLT after it sleeps, but an emulated CPU may let one in
+ * between (QEMU's software SVM does, now and then). This is that one: nothing else would end the
+ * HLT.
+ */
+static void wake_early(struct trap_frame *frame)
+{
+    if (frame->vector >= FIRST_INTERRUPT && frame->cs == SELECTOR_CODE &&
+        *(const uint8_t *)frame->rip == OPCODE_HLT) {
+        frame->rip++;
+    }
+}
+
 void trap_dispatch(struct trap_frame *frame)
 {
     trap_handler *handler = handlers[frame->vector];
@@ -86,6 +101,7 @@ void trap_dispatch(struct trap_frame *frame)
               frame->rip, address);
         guest_exit(1);
     }
+    wake_early(frame);
     handler(frame);
 }
 
