@@ -179,8 +179,10 @@ $(BUILD)/lib/libvmm.so: $(PUBLIC_OBJ)
 	$(Q)ln -sf $(SONAME) $@
 
 # --- tests ------------------------------------------------------------------
-# Programs of another architecture.
-IN_LAB := tools/lab --arch $(ARCH) --memory 8192 --
+# Where programs of another architecture run, and micro-guests on a machine that has no KVM but a lab.
+IN_LAB := tools/lab --arch $(ARCH) --memory 8192 --timeout 1500 --
+NO_KVM = $(if $(wildcard /dev/kvm),,$(shell command -v qemu-system-$(subst arm64,aarch64,$(ARCH))))
+BOOT_IN = $(if $(CROSS)$(NO_KVM),$(IN_LAB))
 
 # Criterion finds its tests by their section, which --gc-sections would drop.
 $(BUILD)/tests/unit/unit: $(UNIT_OBJ) $(BUILD)/libvmm.a
@@ -211,7 +213,8 @@ $(BENCHES): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libvmm.a
 
 #: make check        every test (the same as tools/check)
 #: make check-unit   unit tests; no KVM needed; of another ARCH, those of what only it has, in its lab
-#: make check-boot   micro-guests on /dev/kvm; of another ARCH, in its lab
+#: make check-boot   micro-guests on /dev/kvm; without one, or of another ARCH, in the lab;
+#:                   BOOT_ARGS=PATTERN: these alone
 #: make check-lab    Linux guests in the lab
 check:
 	$(Q)tools/check
@@ -226,10 +229,11 @@ check-unit: $(BUILD)/tests/unit/unit
 	@# Criterion does not look at how a test's process ends, and that is when leaks are found.
 	$(Q)! grep -s -A 40 'ERROR: ' $(SAN_LOG).*
 check-boot: all guests $(BUILD)/tests/boot/talk $(if $(CROSS),,$(MACHINES))
+	$(if $(BOOT_IN),@echo "check-boot: in the lab$(if $(CROSS),,: there is no /dev/kvm)")
 	@# Both, whatever the first says.
 	$(Q)status=0; \
-	$(if $(CROSS)$(if $(MACHINES),,none),,$(SAN_ENV_$(SAN)) tests/boot/run-machines $(firstword $(MACHINES)) --jobs 4 || status=1;) \
-	$(if $(CROSS),$(IN_LAB)) env BUILD=$(BUILD) tests/boot/run $(BOOT_ARGS) || status=1; \
+	$(if $(CROSS)$(BOOT_ARGS)$(if $(MACHINES),,none),,$(BOOT_IN) env $(SAN_ENV_$(SAN)) tests/boot/run-machines $(firstword $(MACHINES)) --jobs 4 || status=1;) \
+	$(BOOT_IN) env BUILD=$(BUILD) tests/boot/run $(BOOT_ARGS) || status=1; \
 	exit $$status
 check-lab: all guests
 	$(Q)tests/lab/run $(if $(CROSS),$(ARCH))

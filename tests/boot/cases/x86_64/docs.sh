@@ -5,7 +5,8 @@
 # Do what docs/PAGE.md shows.
 follow() {
     command -v patch >/dev/null || skip "there is no patch program (Debian: patch)"
-    local limit=90 # it compiles, beside all the other cases
+    local limit
+    limit=$(amount 90 600) # it compiles, beside all the other cases
     BUILD=$BUILD run "$top/tests/boot/worked-page" "docs/$1.md" "$PWD/tree"
     expect_status 0
 }
