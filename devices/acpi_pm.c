@@ -34,16 +34,23 @@ struct acpi_pm {
     uint64_t register_base;
     uint32_t irq;
     uint32_t pending; /* GED events not yet read */
-    struct irq_edge event;
+    struct irq line;
 };
+
+/* An edge. No irqfd: events are rare, and each irqfd costs every machine some of its end. */
+static void interrupt(struct acpi_pm *p)
+{
+    irq_set(&p->line, true);
+    irq_set(&p->line, false);
+}
 
 void acpi_ged_power_button(struct device *d)
 {
     struct acpi_pm *p = DEVICE_STATE(struct acpi_pm, d);
     device_lock(d);
     p->pending |= GED_POWER_BUTTON;
+    interrupt(p);
     device_unlock(d);
-    irq_edge_pulse(&p->event);
 }
 
 static uint64_t selector_read(struct device *d, uint32_t offset, unsigned size)
@@ -127,13 +134,8 @@ static int acpi_pm_realize(struct device *d, struct err *e)
     if (ret < 0) {
         return ret;
     }
-    return d->env->irq_edge_get(d->env->opaque, p->irq, &p->event, e);
-}
-
-static void acpi_pm_unrealize(struct device *d)
-{
-    struct acpi_pm *p = DEVICE_STATE(struct acpi_pm, d);
-    d->env->irq_edge_put(d->env->opaque, p->irq, &p->event);
+    p->line = d->env->irq(d->env->opaque, p->irq);
+    return 0;
 }
 
 static void acpi_pm_reset(struct device *d)
@@ -146,7 +148,7 @@ static void acpi_pm_resume(struct device *d)
 {
     struct acpi_pm *p = DEVICE_STATE(struct acpi_pm, d);
     if (p->pending != 0) {
-        irq_edge_pulse(&p->event);
+        interrupt(p);
     }
 }
 
@@ -164,7 +166,6 @@ const struct device_class acpi_pm_class = {
     .version = 1,
     .internal = true,
     .realize = acpi_pm_realize,
-    .unrealize = acpi_pm_unrealize,
     .reset = acpi_pm_reset,
     .resume = acpi_pm_resume,
 };

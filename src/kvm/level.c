@@ -13,7 +13,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* With the first rise. A KVM that refuses now gets its ioctls. */
+/* At a rise, so the line is low. A KVM that refuses now gets its ioctls for good. */
 static void bind_line(struct level_line *l)
 {
     const int ret = irqchip_bind(l->chip, l->gsi, l->fd, l->resample.fd);
@@ -30,10 +30,10 @@ static void bind_line(struct level_line *l)
 static void drive(void *opaque, unsigned gsi, bool level)
 {
     struct level_line *l = opaque;
-    if (level && l->fd >= 0 && !l->bound) {
+    if (level && l->fd >= 0 && !l->bound && l->rises++ == LEVEL_FEW_RISES) {
         bind_line(l);
     }
-    if (l->fd < 0) {
+    if (!l->bound) {
         const struct irq line = irqchip_line(l->chip, gsi);
         irq_set(&line, level);
     } else if (level) {

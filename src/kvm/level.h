@@ -1,6 +1,8 @@
 /*
- * A level line that devices share, delivered by irqfd with resampling: raising
- * it is a write to an eventfd, and no ioctl.
+ * A level line that devices share. Its first rises and falls are KVM_IRQ_LINE. One that
+ * is used more is delivered by irqfd with resampling: raising it is a write to an
+ * eventfd, and no ioctl, but KVM waits for a grace period of the kernel when it is
+ * told of the eventfd, and again at the VM's end.
  *
  *     a source rises         the OR rises: write the eventfd; KVM raises the line
  *     a source falls         nothing, as far as KVM is concerned
@@ -44,15 +46,16 @@ struct level_line {
     struct irq_or gate; /* its lock guards fd and bound */
     unsigned gsi;
     unsigned sources;
-    int fd;     /* raises the line; -1: KVM_IRQ_LINE does */
-    bool bound; /* KVM watches fd */
+    int fd;         /* raises the line; -1: KVM cannot resample */
+    bool bound;     /* KVM watches fd */
+    unsigned rises; /* before that */
     struct loop_fd resample;
 };
 
-/*
- * loop is the main loop. Costs KVM nothing yet: it is told at the first rise, for it
- * waits for a grace period of the kernel then. -EMFILE and the like.
- */
+/* Rises by ioctl; the next is by irqfd, and all that follow. */
+#define LEVEL_FEW_RISES 8
+
+/* loop is the main loop. Costs KVM nothing yet. -EMFILE and the like. */
 int level_line_init(struct level_line *l, struct irqchip *chip, struct loop *loop, unsigned gsi,
                     struct err *e);
 /* KVM's side goes with the VM. */
