@@ -101,7 +101,9 @@ static const struct option_row rows[] = {
      "a virtio disk: vda, vdb, ... in order; overlay: what is written ends with vmm", set_disk},
     {"memory", "SIZE", "guest RAM, with K M G T (256M)", set_memory},
     {"cpus", "N", "number of vCPUs (1)", set_cpus},
-    {"cpu", "host[,-FEATURE][,+FEATURE]", "CPU features the guest sees; 'help' lists (host)",
+    {"cpu", "host[,-FEATURE][,+FEATURE][,hyperv=on]",
+     "CPU features the guest sees; 'help' lists (host); hyperv=on: Hyper-V's interface, too "
+     "(x86-64)",
      set_cpu},
     {"device", "NAME[,PROP=VALUE]", "add a device; 'help' lists, 'NAME,help' describes",
      set_device},

@@ -3,6 +3,7 @@
  */
 #include "src/config_rows.h"
 
+#include "src/arch/cpu_spec.h"
 #include "src/base/opts.h"
 
 #include <errno.h>
@@ -81,6 +82,11 @@ static int set_load(struct config *c, const char *value, struct err *e)
 
 static int check(const struct config *c, struct err *e)
 {
+    if (c->save.path != NULL && cpu_spec_switch(c->cpu, "hyperv")) {
+        return err_set(e, EINVAL,
+                       "--snapshot-save does not go with --cpu hyperv=on, whose state "
+                       "is not saved");
+    }
     if (c->snapshot_load != NULL && c->action == ACTION_DESCRIBE) {
         return err_set(e, EINVAL,
                        "--snapshot-load begins a run, and --info and --dump-... end "

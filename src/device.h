@@ -30,6 +30,7 @@
 
 struct device;
 struct chardev;
+struct hyperv;
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -67,6 +68,7 @@ struct device_env {
     uint64_t low_ram;        /* bytes of RAM below 4 GiB (CMOS tells the guest) */
     uint64_t high_ram;       /* bytes of RAM at and above 4 GiB */
     unsigned cpus;           /* vCPUs */
+    struct hyperv *hyperv;   /* src/hyperv.h; NULL: the guest's CPUs have no such interface */
     /* Interrupt line by GSI; n out of range gives a line that does nothing. */
     struct irq (*irq)(void *opaque, unsigned gsi);
     /* An edge source by GSI, through irqfd where the machine has it. 0 or -errno; release with

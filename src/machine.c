@@ -4,6 +4,7 @@
 #include "src/machine.h"
 
 #include "src/arch/board.h"
+#include "src/arch/cpu_spec.h"
 #include "src/console/chardev.h"
 #include "src/console/memory.h"
 #include "src/console/watch.h"
@@ -99,6 +100,10 @@ static void env_init(struct machine *m)
         .event = no_event,
         .opaque = m,
     };
+    if (cpu_spec_switch(m->config->cpu, "hyperv")) {
+        hyperv_init_idle(&m->idle_hyperv);
+        m->env.hyperv = &m->idle_hyperv;
+    }
 }
 
 /* --- building ------------------------------------------------------------ */

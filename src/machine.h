@@ -14,6 +14,7 @@
 #include "src/base/err.h"
 #include "src/config.h"
 #include "src/device.h"
+#include "src/hyperv.h"
 #include "src/mem/ram.h"
 
 #include <stdio.h>
@@ -38,9 +39,10 @@ struct machine {
     struct ram ram;
 
     struct device_env env;
-    struct device *devices; /* in order of creation */
-    struct board *board;    /* the architecture's part */
-    struct vm *vm;          /* the run's part; NULL while nothing runs */
+    struct hyperv idle_hyperv; /* env's while nothing runs */
+    struct device *devices;    /* in order of creation */
+    struct board *board;       /* the architecture's part */
+    struct vm *vm;             /* the run's part; NULL while nothing runs */
 };
 
 /* NULL with e set. config is borrowed. */

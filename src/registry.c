@@ -19,6 +19,7 @@
     X(debug_exit)                                                                                  \
     X(pc_testdev)                                                                                  \
     X(pci_testdev)                                                                                 \
+    X(hyperv_testdev)                                                                              \
     X(fw_cfg)                                                                                      \
     X(snapshot_ready)                                                                              \
     X(vmgenid)                                                                                     \

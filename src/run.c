@@ -113,6 +113,9 @@ static int reset_devices(struct machine *m, struct err *e)
     for (struct device *d = m->devices; d != NULL; d = d->next) {
         device_reset(d);
     }
+    if (m->vm->synic != NULL) {
+        synic_reset(m->vm->synic);
+    }
     ret = irqchip_reset(&m->vm->chip, e);
     return ret == 0 ? board_assign(m, e) : ret;
 }

@@ -3,6 +3,8 @@
  */
 #include "src/vm.h"
 
+#include "src/arch/cpu_spec.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -90,6 +92,9 @@ static void provide_env(struct machine *m)
     m->env.msi_put = vm_msi_put;
     m->env.drain_posted = vm_drain_posted;
     m->env.event = run_event;
+    if (vm->synic != NULL) {
+        m->env.hyperv = &vm->synic->hyperv;
+    }
 }
 
 /* --- set-up ------------------------------------------------------------------ */
@@ -108,28 +113,49 @@ static int attach_doorbells(struct machine *m, struct err *e)
     return ret;
 }
 
-static int attach_memory(struct machine *m, struct err *e)
+static int create_chip(struct machine *m, struct err *e)
 {
     struct vm *vm = m->vm;
+    const int ret = irqchip_create(&vm->chip, &vm->kvm, e);
+
+    if (ret < 0) {
+        return ret;
+    }
+    msi_table_init(&vm->msis, &vm->chip);
+    vm->has_chip = true;
+    if (cpu_spec_switch(m->config->cpu, "hyperv")) {
+        vm->synic = synic_new(&vm->kvm, &vm->msis, m->mem, m->loop, m->config->cpus, e);
+        return vm->synic != NULL ? 0 : -ENOMEM;
+    }
+    return 0;
+}
+
+static int build_vcpus(struct machine *m, struct err *e)
+{
     const struct vcpus_env env = {
         .topo = m->topo,
         .mem = m->mem,
         .io = m->io,
+        .synic = m->vm->synic,
         .callbacks = {.event = run_event, .crash = run_crash, .opaque = m},
     };
+
+    return vcpus_build(&m->vm->vcpus, &env, e);
+}
+
+static int attach_memory(struct machine *m, struct err *e)
+{
+    struct vm *vm = m->vm;
     int ret = memslots_attach(&vm->slots, &vm->kvm, m->mem, e);
 
     if (ret < 0) {
         return ret;
     }
     vm->has_slots = true;
-    ret = irqchip_create(&vm->chip, &vm->kvm, e);
-    if (ret < 0) {
-        return ret;
+    ret = create_chip(m, e);
+    if (ret == 0) {
+        ret = build_vcpus(m, e);
     }
-    msi_table_init(&vm->msis, &vm->chip);
-    vm->has_chip = true;
-    ret = vcpus_build(&vm->vcpus, &env, e);
     if (ret < 0) {
         return ret;
     }
@@ -188,6 +214,7 @@ void vm_free(struct machine *m)
     if (vm->has_mem_doorbells) {
         ioeventfds_detach(&vm->mem_doorbells);
     }
+    synic_free(vm->synic);
     if (vm->has_chip) {
         msi_table_destroy(&vm->msis);
     }

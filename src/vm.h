@@ -14,6 +14,7 @@
 #include "src/kvm/level.h"
 #include "src/kvm/memslot.h"
 #include "src/kvm/msi.h"
+#include "src/kvm/synic.h"
 #include "src/kvm/vcpu.h"
 #include "src/machine.h"
 #include "src/run.h"
@@ -34,6 +35,7 @@ struct vm {
     struct gsi_line lines[ARCH_IRQ_PINS];
     struct level_line levels[ARCH_IRQ_PINS]; /* without sources: not there yet */
     struct msi_table msis;
+    struct synic *synic; /* NULL: no --cpu host,hyperv=on */
     bool has_slots, has_chip, has_mem_doorbells, has_io_doorbells, has_vcpus, has_run;
     struct run run;
 };

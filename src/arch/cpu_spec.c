@@ -58,6 +58,19 @@ static int apply_feature(const struct cpu_features *f, void *cpu, const char *wo
     return 0;
 }
 
+/* o has a value. */
+static int check_switch(const struct cpu_features *f, const struct opt *o, struct err *e)
+{
+    for (size_t i = 0; f->switches != NULL && f->switches[i] != NULL; i++) {
+        bool on;
+        if (strcmp(f->switches[i], o->key) == 0) {
+            return opt_bool(o->value, &on, NULL) == 0 ? 0
+                                                      : refuse(e, "neither on nor off", o->value);
+        }
+    }
+    return refuse(e, "a feature takes no value:", o->key);
+}
+
 int cpu_spec_apply(const struct cpu_features *f, void *cpu, const char *spec, struct err *e)
 {
     struct opt_list list;
@@ -76,11 +89,28 @@ int cpu_spec_apply(const struct cpu_features *f, void *cpu, const char *spec, st
     }
     for (size_t i = 0; i < list.count && r == 0; i++) {
         const struct opt *o = &list.opts[i];
-        r = o->value == NULL ? apply_feature(f, cpu, o->key, e)
-                             : refuse(e, "a feature takes no value:", o->key);
+        r = o->value == NULL ? apply_feature(f, cpu, o->key, e) : check_switch(f, o, e);
     }
     opt_list_free(&list);
     return r;
+}
+
+bool cpu_spec_switch(const char *spec, const char *name)
+{
+    struct opt_list list;
+    bool on = false;
+
+    if (spec == NULL || opt_list_parse(&list, spec, NULL) < 0) {
+        return false;
+    }
+    for (size_t i = 0; i < list.count; i++) {
+        const struct opt *o = &list.opts[i];
+        if (o->value != NULL && strcmp(o->key, name) == 0) {
+            (void)opt_bool(o->value, &on, NULL); /* cpu_spec_apply() judges it */
+        }
+    }
+    opt_list_free(&list);
+    return on;
 }
 
 void cpu_spec_help(const struct cpu_features *f, FILE *out)
@@ -89,5 +119,8 @@ void cpu_spec_help(const struct cpu_features *f, FILE *out)
         if (f->name(n) != NULL) {
             fprintf(out, "%s\n", f->name(n));
         }
+    }
+    for (size_t i = 0; f->switches != NULL && f->switches[i] != NULL; i++) {
+        fprintf(out, "%s=on\n", f->switches[i]);
     }
 }

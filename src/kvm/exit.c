@@ -8,6 +8,7 @@
 
 #include "src/base/trace.h"
 #include "src/kvm/record.h"
+#include "src/kvm/synic.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -166,6 +167,12 @@ static bool handle_unknown(struct vcpu *v)
     return false;
 }
 
+static bool handle_hyperv(struct vcpu *v)
+{
+    struct synic *s = v->set->env.synic;
+    return s != NULL && synic_exit(s, v->index, &v->run->hyperv) ? true : handle_unknown(v);
+}
+
 static const struct {
     const char *name;
     bool (*handle)(struct vcpu *v);
@@ -184,6 +191,7 @@ static const struct {
     [KVM_EXIT_NMI] = {"nmi", handle_retry},
     [KVM_EXIT_INTERNAL_ERROR] = {"internal-error", handle_internal_error},
     [KVM_EXIT_SYSTEM_EVENT] = {"system-event", handle_system_event},
+    [KVM_EXIT_HYPERV] = {"hyperv", handle_hyperv},
     [KVM_EXIT_ARM_NISV] = {"arm-nisv", handle_nisv},
 };
 

@@ -102,11 +102,9 @@ static void list_missing(struct kvm *kvm, const struct kvm_cap *caps, size_t cou
     }
 }
 
-static int check_caps(struct kvm *kvm, struct err *e)
+/* missing: their names; empty: none is. */
+static int check_missing(const char *missing, struct err *e)
 {
-    char missing[400] = "";
-    list_missing(kvm, kvm_caps, kvm_cap_count, missing, sizeof(missing));
-    list_missing(kvm, arch_caps, arch_cap_count, missing, sizeof(missing));
     if (missing[0] == '\0') {
         return 0;
     }
@@ -114,6 +112,21 @@ static int check_caps(struct kvm *kvm, struct err *e)
     err_hint(e, "a newer Linux kernel has them; `vmm --doctor` lists what is there");
     err_status(e, EXIT_NO_KVM);
     return -ENOTSUP;
+}
+
+static int check_caps(struct kvm *kvm, struct err *e)
+{
+    char missing[400] = "";
+    list_missing(kvm, kvm_caps, kvm_cap_count, missing, sizeof(missing));
+    list_missing(kvm, arch_caps, arch_cap_count, missing, sizeof(missing));
+    return check_missing(missing, e);
+}
+
+int kvm_need_caps(struct kvm *kvm, const struct kvm_cap *caps, size_t count, struct err *e)
+{
+    char missing[400] = "";
+    list_missing(kvm, caps, count, missing, sizeof(missing));
+    return check_missing(missing, e);
 }
 
 /* The limits; 0 from KVM means that the question is older than the answer (api.rst, 4.4). */

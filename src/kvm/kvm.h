@@ -107,6 +107,12 @@ int kvm_set_attr(struct kvm *kvm, int fd, uint32_t group, uint64_t attr, void *v
 int kvm_check_cap(struct kvm *kvm, int number);
 
 /*
+ * Are the needed ones of caps there? -ENOTSUP, status EXIT_NO_KVM: no; e names those that are
+ * missing.
+ */
+int kvm_need_caps(struct kvm *kvm, const struct kvm_cap *caps, size_t count, struct err *e);
+
+/*
  * What kvm_open does once the device is open: API version, capabilities, limits.
  * -ENOTSUP, status EXIT_NO_KVM; missing capabilities by name.
  */

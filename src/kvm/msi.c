@@ -27,6 +27,26 @@ void msi_table_destroy(struct msi_table *t)
 
 /* --- the table -------------------------------------------------------- */
 
+static struct kvm_irq_routing_entry make_entry(const struct msi_route *r, unsigned gsi)
+{
+    if (r->is_sint) {
+        return (struct kvm_irq_routing_entry){
+            .gsi = gsi,
+            .type = KVM_IRQ_ROUTING_HV_SINT,
+            .u.hv_sint = {.vcpu = (uint32_t)r->address, .sint = r->data},
+        };
+    }
+    return (struct kvm_irq_routing_entry){
+        .gsi = gsi,
+        .type = KVM_IRQ_ROUTING_MSI,
+        .flags = ARCH_MSI_HAS_REQUESTER ? KVM_MSI_VALID_DEVID : 0,
+        .u.msi = {.address_lo = (uint32_t)r->address,
+                  .address_hi = (uint32_t)(r->address >> 32),
+                  .data = r->data,
+                  .devid = ARCH_MSI_HAS_REQUESTER ? r->requester : 0},
+    };
+}
+
 /* Give KVM all routes as they are to be now. */
 static int push_routes(struct msi_table *t)
 {
@@ -43,15 +63,7 @@ static int push_routes(struct msi_table *t)
     for (unsigned i = 0; i < t->count; i++) {
         const struct msi_route *r = &t->routes[i];
         if (r->routed) {
-            table->entries[table->nr++] = (struct kvm_irq_routing_entry){
-                .gsi = t->chip->pins + i,
-                .type = KVM_IRQ_ROUTING_MSI,
-                .flags = ARCH_MSI_HAS_REQUESTER ? KVM_MSI_VALID_DEVID : 0,
-                .u.msi = {.address_lo = (uint32_t)r->address,
-                          .address_hi = (uint32_t)(r->address >> 32),
-                          .data = r->data,
-                          .devid = ARCH_MSI_HAS_REQUESTER ? r->requester : 0},
-            };
+            table->entries[table->nr++] = make_entry(r, t->chip->pins + i);
         }
     }
     return kvm_ioctl(kvm, kvm->vm_fd, KVM_SET_GSI_ROUTING, table);
@@ -165,6 +177,41 @@ void msi_put(struct msi_table *t, struct irq_msi *msi)
     pthread_mutex_lock(&t->lock);
     t->routes[msi->gsi - t->chip->pins] = (struct msi_route){0};
     pthread_mutex_unlock(&t->lock);
+}
+
+static int route_sint(struct msi_table *t, const struct irq_msi *msi, unsigned vcpu, unsigned sint,
+                      int acked_fd)
+{
+    struct msi_route *r = &t->routes[msi->gsi - t->chip->pins];
+    const int ret = irqchip_bind(t->chip, msi->gsi, msi->edge.fd, acked_fd);
+
+    if (ret < 0) {
+        return ret;
+    }
+    *r = (struct msi_route){.taken = true,
+                            .bound = true,
+                            .routed = true,
+                            .is_sint = true,
+                            .address = vcpu,
+                            .data = sint};
+    return push_routes(t);
+}
+
+int msi_get_sint(struct msi_table *t, unsigned vcpu, unsigned sint, int acked_fd,
+                 struct irq_msi *out)
+{
+    int ret = msi_get(t, 0, out, NULL);
+
+    if (ret < 0) {
+        return ret;
+    }
+    pthread_mutex_lock(&t->lock);
+    ret = route_sint(t, out, vcpu, sint, acked_fd);
+    pthread_mutex_unlock(&t->lock);
+    if (ret < 0) {
+        msi_put(t, out);
+    }
+    return ret < 0 ? ret : 0;
 }
 
 void msi_hold(struct msi_table *t)

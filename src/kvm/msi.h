@@ -1,6 +1,7 @@
 /*
  * Message-signalled interrupts: each is a GSI above the pins, an eventfd behind
- * irqfd, and a route from that GSI to a message in KVM's table.
+ * irqfd, and a route from that GSI to a message in KVM's table. And Hyper-V's
+ * synthetic interrupts, which are routes in the same table.
  *
  * KVM takes whole tables only (its own routes of the lines, then the messages),
  * and each waits for a grace period of the kernel, milliseconds; so a table
@@ -27,9 +28,10 @@ struct msi_route {
     bool taken;
     bool bound;  /* KVM watches its eventfd */
     bool routed; /* KVM knows its message */
+    bool is_sint;
     uint32_t requester;
-    uint64_t address;
-    uint32_t data;
+    uint64_t address; /* of a SINT: the vCPU */
+    uint32_t data;    /* of a SINT: its number */
 };
 
 struct msi_table {
@@ -59,6 +61,14 @@ int msi_get(struct msi_table *t, uint32_t requester, struct irq_msi *out, struct
 int msi_set(struct msi_table *t, const struct irq_msi *msi, uint64_t address, uint32_t data);
 
 void msi_put(struct msi_table *t, struct irq_msi *msi);
+
+/*
+ * A source whose pulses raise synthetic interrupt `sint` of a vCPU. When the guest has taken it, or
+ * a message in its slot, KVM writes to acked_fd, which many may share. Release with msi_put().
+ * 0, -ENOSPC, -EMFILE, -ENOMEM, or an error of KVM.
+ */
+int msi_get_sint(struct msi_table *t, unsigned vcpu, unsigned sint, int acked_fd,
+                 struct irq_msi *out);
 
 /*
  * Between the two KVM is not told of changes; then it is, once. For loading a machine, where

@@ -40,6 +40,7 @@ struct kvm_run;
 struct boot_entry;
 struct log_sink;
 struct recorder;
+struct synic;
 
 #define VCPU_KICK_SIGNAL SIGRTMIN
 
@@ -88,6 +89,7 @@ enum vcpus_state {
 struct vcpus_env {
     struct topology *topo;
     struct aspace *mem, *io; /* io NULL: no ports */
+    struct synic *synic;     /* NULL: no --cpu host,hyperv=on */
     struct vm_callbacks callbacks;
 };
 

@@ -125,6 +125,9 @@ static void resume_all(struct machine *m)
 
 int snapshot_save(struct machine *m, struct err *e)
 {
+    if (m->vm->synic != NULL) {
+        return err_set(e, ENOTSUP, "a machine with --cpu hyperv=on cannot be saved");
+    }
     chardev_flush(m->console);
     clock_pause(&m->clock);
     for (struct device *d = m->devices; d != NULL; d = d->next) {

@@ -54,9 +54,16 @@ static void note_routes(struct fake_kvm *f, const struct kvm_irq_routing *t)
         if (r->type == KVM_IRQ_ROUTING_MSI) {
             note(f, " %u=%x%08x:%x", r->gsi, r->u.msi.address_hi, r->u.msi.address_lo,
                  r->u.msi.data);
+        } else if (r->type == KVM_IRQ_ROUTING_HV_SINT) {
+            note(f, " %u=vcpu %u sint %u", r->gsi, r->u.hv_sint.vcpu, r->u.hv_sint.sint);
         }
     }
     note(f, ";");
+}
+
+static void note_event(struct fake_kvm *f, const struct kvm_hyperv_eventfd *r)
+{
+    note(f, "%cevent %u;", (r->flags & KVM_HYPERV_EVENTFD_DEASSIGN) != 0 ? '-' : '+', r->conn_id);
 }
 
 /* KVM_IRQ_LINE has names of its own for lines. */
@@ -110,6 +117,9 @@ static int fake_answer(struct fake_kvm *f, unsigned long request, void *arg)
     case KVM_IRQFD:
         note(f, "%cirqfd %u%s;", (irqfd->flags & KVM_IRQFD_FLAG_DEASSIGN) != 0 ? '-' : '+',
              irqfd->gsi, (irqfd->flags & KVM_IRQFD_FLAG_RESAMPLE) != 0 ? " resample" : "");
+        return 0;
+    case KVM_HYPERV_EVENTFD:
+        note_event(f, arg);
         return 0;
     case KVM_CREATE_VCPU:
         return create_vcpu(f);

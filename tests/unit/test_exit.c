@@ -273,6 +273,15 @@ Test(exit, a_failed_run_is_the_hosts_fault)
     cr_assert_not_null(strstr(set.crash.reason, "Bad address"));
 }
 
+Test(exit, hyperv_is_for_those_who_asked)
+{
+    run->exit_reason = KVM_EXIT_HYPERV;
+    run->hyperv.type = KVM_EXIT_HYPERV_HCALL;
+    cr_assert_not(exit_handle(&vcpu));
+    cr_assert_eq(crashes, 1);
+    cr_assert_not_null(strstr(set.crash.reason, "hyperv"), "%s", set.crash.reason);
+}
+
 Test(exit, exits_are_counted_by_reason)
 {
     run->exit_reason = KVM_EXIT_INTR;

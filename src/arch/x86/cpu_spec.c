@@ -52,12 +52,15 @@ static size_t feature_count(void)
     return feature_word_count * 32;
 }
 
+static const char *const switches[] = {"hyperv", NULL};
+
 const struct cpu_features arch_cpu_features = {
     .name = feature_name,
     .count = feature_count,
     .has = has_feature,
     .remove = remove_feature,
     .example = "avx512f",
+    .switches = switches,
 };
 
 int cpuid_apply_spec(struct kvm_cpuid2 *c, const char *spec, struct err *e)

@@ -10,11 +10,6 @@
 
 #include <string.h>
 
-struct msr_value {
-    uint32_t index;
-    uint64_t value;
-};
-
 static const struct msr_value power_on[] = {
     /* KVM writes into guest memory where these point: off before a new kernel runs there. */
     {0x11, 0},                   /* wall clock, old number */
@@ -51,22 +46,23 @@ static const struct msr_value power_on[] = {
     {0xc0000103, 0}, /* TSC_AUX */
 };
 #define MSR_COUNT (sizeof(power_on) / sizeof(power_on[0]))
+_Static_assert(MSR_COUNT <= MSRS_SET_MAX, "room of msrs_set()");
 
-int msrs_start(struct kvm *kvm, int fd)
+int msrs_set(struct kvm *kvm, int fd, const struct msr_value *values, size_t count)
 {
     union {
         struct kvm_msrs list;
-        uint8_t room[sizeof(struct kvm_msrs) + MSR_COUNT * sizeof(struct kvm_msr_entry)];
+        uint8_t room[sizeof(struct kvm_msrs) + MSRS_SET_MAX * sizeof(struct kvm_msr_entry)];
     } req;
     size_t done = 0;
     /* KVM stops at the first it does not take and says how many it took. */
-    while (done < MSR_COUNT) {
-        size_t left = MSR_COUNT - done;
+    while (done < count) {
+        size_t left = count - done;
         memset(&req, 0, sizeof(req));
         req.list.nmsrs = (uint32_t)left;
         for (size_t i = 0; i < left; i++) {
-            req.list.entries[i].index = power_on[done + i].index;
-            req.list.entries[i].data = power_on[done + i].value;
+            req.list.entries[i].index = values[done + i].index;
+            req.list.entries[i].data = values[done + i].value;
         }
         int taken = kvm_ioctl(kvm, fd, KVM_SET_MSRS, &req);
         if (taken < 0) {
@@ -75,4 +71,9 @@ int msrs_start(struct kvm *kvm, int fd)
         done += (size_t)taken < left ? (size_t)taken + 1 : left;
     }
     return 0;
+}
+
+int msrs_start(struct kvm *kvm, int fd)
+{
+    return msrs_set(kvm, fd, power_on, MSR_COUNT);
 }

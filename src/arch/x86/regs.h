@@ -10,6 +10,7 @@
 
 #include <linux/kvm.h>
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct boot_entry;
@@ -30,5 +31,15 @@ void lapic_start(struct kvm_lapic_state *l, unsigned index, uint32_t version);
  * 0, or -errno from KVM.
  */
 int msrs_start(struct kvm *kvm, int fd);
+
+struct msr_value {
+    uint32_t index;
+    uint64_t value;
+};
+
+/* Set count MSRs, at most MSRS_SET_MAX, in their order; skips those KVM does not take. 0 or -errno.
+ */
+#define MSRS_SET_MAX 64
+int msrs_set(struct kvm *kvm, int fd, const struct msr_value *values, size_t count);
 
 #endif

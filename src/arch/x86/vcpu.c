@@ -6,7 +6,9 @@
  * Locking: set-up, or while the vCPU is paused.
  */
 #include "src/arch/arch.h"
+#include "src/arch/cpu_spec.h"
 #include "src/arch/x86/cpuid.h"
+#include "src/arch/x86/hyperv.h"
 #include "src/arch/x86/regs.h"
 #include "src/base/pack.h"
 
@@ -19,13 +21,17 @@
 #define CPUID_FIRST_ROOM 128
 #define CPUID_ROOM_MAX   4096
 
-/* Both with room for CPUID_ADDED_MAX leaves more. */
+/* Leaves that there is room for, beyond KVM's. */
+#define ROOM_TO_ADD (CPUID_ADDED_MAX + HYPERV_LEAVES_MAX)
+
+/* Both with room for ROOM_TO_ADD leaves more. */
 struct cpu_host {
     struct kvm_cpuid2 *cpuid;
 };
 
 struct cpu_model {
     struct kvm_cpuid2 *cpuid;
+    bool hyperv;
 };
 
 /* --- CPUID ------------------------------------------------------------ */
@@ -35,7 +41,7 @@ static struct kvm_cpuid2 *supported_cpuid(struct kvm *kvm, struct err *e)
 {
     int r = -E2BIG;
     for (uint32_t room = CPUID_FIRST_ROOM; r == -E2BIG && room <= CPUID_ROOM_MAX; room *= 2) {
-        size_t size = (room + CPUID_ADDED_MAX) * sizeof(struct kvm_cpuid_entry2);
+        size_t size = (room + ROOM_TO_ADD) * sizeof(struct kvm_cpuid_entry2);
         struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + size);
         if (c == NULL) {
             r = -ENOMEM;
@@ -65,7 +71,7 @@ static void fill_from_host(struct kvm_cpuid2 *c)
 static struct kvm_cpuid2 *copy_cpuid(const struct kvm_cpuid2 *c, struct err *e)
 {
     const size_t size = sizeof(*c) + c->nent * sizeof(c->entries[0]);
-    struct kvm_cpuid2 *copy = calloc(1, size + CPUID_ADDED_MAX * sizeof(c->entries[0]));
+    struct kvm_cpuid2 *copy = calloc(1, size + ROOM_TO_ADD * sizeof(c->entries[0]));
     if (copy == NULL) {
         err_set(e, ENOMEM, "out of memory for the CPU model");
         return NULL;
@@ -107,6 +113,10 @@ int cpu_model_new(struct cpu_model **out, struct kvm *kvm, const char *spec, uns
     }
     cpuid_prepare(m->cpuid, cpus, kvm_check_cap(kvm, KVM_CAP_TSC_DEADLINE_TIMER) != 0);
     int r = cpuid_apply_spec(m->cpuid, spec, e);
+    m->hyperv = cpu_spec_switch(spec, "hyperv");
+    if (r == 0 && m->hyperv) { /* the names of KVM's features mean the leaf where it was */
+        r = hyperv_add_leaves(kvm, m->cpuid, e);
+    }
     if (r < 0) {
         cpu_model_free(m);
         return r;
@@ -226,6 +236,11 @@ int arch_vcpu_init(struct kvm *kvm, int fd, unsigned index, const struct cpu_mod
     if (r < 0) {
         return err_set(e, -r, "KVM refused the CPUID of vCPU %u: %s", index, strerror(-r));
     }
+    r = m->hyperv ? hyperv_vcpu_init(kvm, fd) : 0;
+    if (r < 0) {
+        return err_set(e, -r, "KVM refused vCPU %u Hyper-V's interrupt controller: %s", index,
+                       strerror(-r));
+    }
     r = set_lapic(kvm, fd, index);
     return refused(r < 0 ? r : msrs_start(kvm, fd), index, e);
 }
@@ -233,7 +248,7 @@ int arch_vcpu_init(struct kvm *kvm, int fd, unsigned index, const struct cpu_mod
 int arch_vcpu_reset(struct kvm *kvm, int fd, unsigned index, const struct cpu_model *m,
                     struct err *e)
 {
-    (void)m; /* CPUID stays */
+    /* CPUID stays. */
     int r = set_registers(kvm, fd, index, NULL);
     if (r == 0) {
         r = set_other_registers(kvm, fd);
@@ -243,6 +258,9 @@ int arch_vcpu_reset(struct kvm *kvm, int fd, unsigned index, const struct cpu_mo
     }
     if (r == 0) { /* some of them are the APIC's */
         r = msrs_start(kvm, fd);
+    }
+    if (r == 0 && m->hyperv) {
+        r = hyperv_vcpu_reset(kvm, fd);
     }
     if (r == 0) {
         r = set_activity(kvm, fd, index == 0);

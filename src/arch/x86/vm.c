@@ -22,6 +22,9 @@ const struct kvm_cap arch_caps[] = {
     KVM_CAP_ROW(DEBUGREGS, true, "reset"),
     KVM_CAP_ROW(TSC_DEADLINE_TIMER, false, "cheaper guest timers"),
     KVM_CAP_ROW(X2APIC_API, false, "more than 255 CPUs"),
+    KVM_CAP_ROW(SYS_HYPERV_CPUID, false, "--cpu host,hyperv=on"),
+    KVM_CAP_ROW(HYPERV_SYNIC2, false, "--cpu host,hyperv=on"),
+    KVM_CAP_ROW(HYPERV_EVENTFD, false, "--cpu host,hyperv=on"),
 };
 const size_t arch_cap_count = sizeof(arch_caps) / sizeof(arch_caps[0]);
 

@@ -3,6 +3,8 @@
  */
 #include "src/arch/x86/cpuid.h"
 
+#include "src/arch/cpu_spec.h"
+
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <linux/kvm.h>
@@ -207,6 +209,20 @@ Test(cpuid_intel, asking_for_what_is_there_is_no_error)
     cr_assert_eq(leaf(7, 0)->ebx, 1U << 5);
 }
 
+Test(cpuid_intel, a_switch_is_no_feature)
+{
+    uint8_t before[sizeof(table)];
+    memcpy(before, &table, sizeof(table));
+    cr_assert_eq(cpuid_apply_spec(&table.c, "host,hyperv=on", &e), 0);
+    cr_assert_eq(memcmp(before, &table, sizeof(table)), 0);
+    cr_assert(cpu_spec_switch("host,-avx2,hyperv=on", "hyperv"));
+    cr_assert_not(cpu_spec_switch("host,hyperv=off", "hyperv"));
+    cr_assert_not(cpu_spec_switch("host,hyperv=on,hyperv=off", "hyperv"), "the last counts");
+    cr_assert_not(cpu_spec_switch("host,-hyperv", "hyperv"));
+    cr_assert_not(cpu_spec_switch("host,,", "hyperv"));
+    cr_assert_not(cpu_spec_switch(NULL, "hyperv"));
+}
+
 static void refused(const char *spec, const char *what, const char *hint)
 {
     e = ERR_INIT;
@@ -224,6 +240,9 @@ Test(cpuid_intel, bad_specs_are_usage_errors)
     refused("host,-", "''", "/proc/cpuinfo");
     refused("host,avx2", "'avx2'", "--cpu host,-avx512f");
     refused("host,-avx2=on", "'-avx2'", "");
+    refused("host,hyperv=maybe", "'maybe'", "");
+    refused("host,hyperv", "'hyperv'", "--cpu host,-avx512f");
+    refused("host,hyper=on", "'hyper'", "");
     refused("qemu64", "'qemu64'", "host");
     refused("", "", "");
     refused("host,,-avx2", "", "");

@@ -38,9 +38,20 @@ case_cli_unknown_names() {
     refused 2 "'mtre'" --info mtre
     expect_err '^vmm: hint: .*mtree'
     refused 2 "'hst'" --kernel "$GUESTS/hello" --cpu hst
+    refused 2 "neither on nor off 'yess'" --kernel "$GUESTS/hello" --cpu host,hyperv=yess
     refused 2 "'kvm_exot'" --kernel "$GUESTS/hello" --trace kvm_exot
     refused 2 "'stdoi'" --kernel "$GUESTS/hello" --console stdoi
     expect_err '^vmm: hint: .*stdio'
+}
+
+# What is wrong is seen before KVM is asked for.
+case_cli_hyperv() {
+    refused 2 'no Hyper-V interface' --info qtree --device hyperv-testdev
+    expect_err '^vmm: hint: --cpu host,hyperv=on$'
+    refused 2 'snapshot-save does not go with --cpu hyperv=on' --kernel "$GUESTS/hello" --cpu host,hyperv=on \
+        --snapshot-save saved
+    prints 'dev: hyperv-testdev' --info qtree --cpu host,hyperv=on --device hyperv-testdev
+    prints '^hyperv=on$' --cpu help
 }
 
 case_cli_bad_timeout() {

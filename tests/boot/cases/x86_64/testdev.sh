@@ -93,7 +93,7 @@ groups = nodefault
 [has-a-device]
 file = finish.flat
 test_args = 'exit=0'
-qemu_params = -device hyperv-testdev
+qemu_params = -device intel-iommu,intremap=on
 [without]
 file = finish.flat
 test_args = 'exit=0'
@@ -109,7 +109,7 @@ END
         '^ok 3 - skips # SKIP all of it is skipped by the test$' '^not ok 4 - aborts: aborted$' \
         '^not ok 5 - says-nothing: ended without a status$' '^not ok 6 - hangs: took longer than 1 s$' \
         '^ok 7 - other # SKIP for i386$' '^ok 8 - missing # SKIP there is no nothing.flat$' \
-        '^ok 9 - by-hand # SKIP not run unless asked for' '^ok 10 - .* SKIP vmm has no -device hyperv-testdev$' \
+        '^ok 9 - by-hand # SKIP not run unless asked for' '^ok 10 - .* SKIP vmm has no -device intel-iommu$' \
         '^ok 11 - without$' '^# without: without pit=off$' '^ok 12 - checked # SKIP /proc/no/such is not Y$' \
         '^1\.\.12$' '^2 passed, 4 failed, 6 skipped$'
     run "$top/tools/kvm-unit-tests" --vmm "$VMM" kut 'pass*' without
