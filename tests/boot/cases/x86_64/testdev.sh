@@ -1,4 +1,4 @@
-# What --machine pc,testdev=on and pm=on add.
+# What --machine pc,testdev=on and pm=on add, and --cpu hyperv=on.
 # shellcheck shell=bash disable=SC2154
 
 case_testdev() {
@@ -13,6 +13,15 @@ case_pci_testdev() {
         expect_out "^pci_testdev: $kind-no-eventfd" "^pci_testdev: $kind-wildcard-eventfd" \
             "^pci_testdev: $kind-datamatch-eventfd"
     done
+    expect_no_err
+}
+
+# Also over a reset.
+case_hyperv() {
+    guest hyperv --cpu host,hyperv=on --device hyperv-testdev
+    [[ $status -ne 77 ]] || skip "$(sed -n 's/^vmm: error: //p' err)"
+    expect_status 0
+    expect_out '^hyperv: ok$'
     expect_no_err
 }
 
