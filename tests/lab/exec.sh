@@ -19,13 +19,14 @@ run_exec()
     }
 }
 
-# run_refused PATTERN [OPTION]...: status 125 and this message, before anything is booted.
+# run_refused PATTERN [OPTION]...: status 125 and one line of error, which says this.
 run_refused()
 {
     pattern=$1
     shift
     run_exec 125 "$@"
     check "exec: $name: is said" grep -q "^vmm: error: .*$pattern" "$work/err" || show "$work/err"
+    check "exec: $name: by one line" [ "$(grep -c '^vmm: error: ' "$work/err")" -eq 1 ]
 }
 
 # A script for the guest, of busybox, from stdin.
@@ -33,6 +34,25 @@ script()
 {
     { echo "#!$busybox sh"; cat; } >"$work/script"
     chmod +x "$work/script"
+}
+
+# A first process for rdinit=, which leaves vmm's init a /proc where it finds nothing in its pagemap, as on a
+# kernel that has none. Init mounts its own over it where it may: a /dev has to be there, and no more may be mounted.
+without_pagemap()
+{
+    mkdir -p "$work/early/bin" "$work/early/proc" "$work/early/dev"
+    cp "$busybox" "$work/early/bin/busybox"
+    : >"$work/early/none"
+    cat >"$work/early/early" <<'END'
+#!/bin/busybox sh
+/bin/busybox mount -t proc proc /proc
+/bin/busybox mount -t devtmpfs dev /dev
+/bin/busybox mount -o bind /none /proc/1/pagemap
+echo 1 >/proc/sys/fs/mount-max
+exec /init
+END
+    chmod +x "$work/early/early"
+    (cd "$work/early" && find . | cpio -o -H newc 2>/dev/null) >"$work/early.cpio"
 }
 
 exec_basics()
@@ -45,6 +65,12 @@ exec_basics()
 
     name=false
     run_exec 1 --exec "$(command -v false)"
+
+    # A loader and libraries, for themselves and not as part of a program.
+    name=dynamic
+    run_exec 3 --exec "$(command -v bash)" -- -c 'echo "$(</proc/self/maps)"; exit 3'
+    check "exec: dynamic: its libraries are mapped" grep -q '/libc\.so\.6$' "$work/out"
+    check "exec: dynamic: by the loader it names" grep -q '/ld-linux[^/]*$' "$work/out"
 
     # A script, files in and out, both streams, and the end by a signal.
     name=files
@@ -70,14 +96,42 @@ END
     check "exec: files: and is counted" grep -q '^vmm: warning: 1 of the files' "$work/err"
 }
 
+# cat_script: what comes back, and on stderr what the guest's driver has counted on the line.
+cat_script()
+{
+    script <<END
+$busybox cat
+$busybox cat /proc/tty/driver/$line_driver >&2
+END
+}
+
+# received: bytes that the line brought to the guest.
+received()
+{
+    sed -n 's/^1: .* rx:\([0-9]*\).*/\1/p' "$work/err"
+}
+
 exec_streams()
 {
     name=cat
     head -c 1048576 /dev/urandom >"$work/random"
     input=$work/random
-    run_exec 0 --exec "$(command -v cat)"
-    input=''
+    cat_script
+    run_exec 0 --exec "$work/script"
     check "exec: cat: 1 MiB comes back as it was" cmp "$work/random" "$work/out"
+    bytes=$(received)
+    check "exec: cat: and went through the window" [ "${bytes:-1048576}" -lt 262144 ] || show "$work/err"
+
+    # More than the credit of one grant is to pass.
+    name=line
+    without_pagemap
+    head -c 20000 "$work/random" >"$work/some"
+    input=$work/some
+    run_exec 0 --initrd "$work/early.cpio" --append rdinit=/early --exec "$work/script"
+    input=''
+    check "exec: line: 20,000 bytes come back as they were" cmp "$work/some" "$work/out"
+    bytes=$(received)
+    check "exec: line: and went over the line" [ "${bytes:-0}" -ge 20000 ] || show "$work/err"
 
     # The program has written all it will long before its reader has it, and then the reader goes.
     name=reader
@@ -156,6 +210,33 @@ END
     run_refused 'there is no module nothing' --modules "$modules,nothing" --exec "$busybox"
 }
 
+# Debian 12's kernels unpack none.
+exec_packed_module()
+{
+    name='packed module'
+    mkdir "$work/packed"
+    xz <"$(find "$modules" -name loop.ko)" >"$work/packed/loop.ko.xz"
+    echo loop.ko.xz: >"$work/packed/modules.dep"
+    run_refused 'the kernel does not load this compressed module: .*loop\.ko\.xz: error 95$' \
+        --modules "$work/packed,loop" --exec "$busybox" -- true
+}
+
+# Two files, and room for one.
+exec_disk_full()
+{
+    name='full disk'
+    small_disk "exec: $name" 1m || return 0
+    script <<END
+$busybox head -c 600000 /dev/zero >\$OUT/one
+$busybox cp \$OUT/one \$OUT/two
+END
+    run_refused "--out $work/small: cannot write '[a-z]*', No space left on device" \
+        --out "$work/small" --exec "$work/script"
+    check "exec: $name: one file came back, and no part of the other" \
+        [ "$(ls -A "$work/small" | wc -l) $(cat "$work/small"/[!.]* | wc -c)" = '1 600000' ]
+    umount "$work/small"
+}
+
 exec_refused()
 {
     name='missing program'
@@ -167,6 +248,10 @@ exec_refused()
     printf '\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\2\0\363\0\1\0\0\0' >"$work/riscv"
     chmod +x "$work/riscv"
     run_refused 'is for RISC-V' --exec "$work/riscv"
+    name='missing library'
+    sed 's/libtinfo\.so\.6/libnonex.so.6/g' "$(command -v bash)" >"$work/program"
+    chmod +x "$work/program"
+    run_refused "$work/program needs the library libnonex\.so\.6, which is not on this host" --exec "$work/program"
     name='large initramfs'
     mkdir -p "$work/in"
     dd if=/dev/zero of="$work/in/large" bs=1 count=0 seek=300M 2>/dev/null
@@ -180,4 +265,6 @@ group_exec()
     exec_ends
     exec_modules
     exec_refused
+    # What has no part in it of an architecture is tested on one.
+    [ "$arch" = arm64 ] || { exec_packed_module; exec_disk_full; }
 }
