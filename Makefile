@@ -181,6 +181,7 @@ $(BUILD)/lib/libvmm.so: $(PUBLIC_OBJ)
 # --- tests ------------------------------------------------------------------
 # Where programs of another architecture run, and micro-guests on a machine that has no KVM but a lab.
 IN_LAB := tools/lab --arch $(ARCH) --memory 8192 --timeout 1500 --
+IN_LAB_LIBS := $(if $(CROSS),LD_LIBRARY_PATH=$(UNIT_LIB_PATH))
 NO_KVM = $(if $(wildcard /dev/kvm),,$(shell command -v qemu-system-$(subst arm64,aarch64,$(ARCH))))
 BOOT_IN = $(if $(CROSS)$(NO_KVM),$(IN_LAB))
 
@@ -193,10 +194,10 @@ $(BUILD)/tests/boot/talk: $(BUILD)/tests/boot/talk.o
 	$(if $(Q),@echo "  LD      $@")
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^
 
-# Machines of libvmm, made by Criterion tests. Guests are x86-64's, so far.
-MACHINES_SRC := $(if $(filter x86_64,$(ARCH)),$(wildcard tests/boot/machines/*.c))
-MACHINES := $(if $(MACHINES_SRC),$(BUILD)/tests/boot/machines/machines $(BUILD)/tests/boot/failing/failing)
-MACHINES_GUESTS := $(BUILD)/tests/boot/machines/guests_x86.o $(BUILD)/tests/unit/tsan_arena.o
+# Machines of libvmm, made by Criterion tests.
+MACHINES_SRC := $(wildcard tests/boot/machines/*.c tests/boot/machines/$(ARCH_DIR)/*.c)
+MACHINES := $(BUILD)/tests/boot/machines/machines $(BUILD)/tests/boot/failing/failing
+MACHINES_GUESTS := $(BUILD)/tests/boot/machines/guests_$(ARCH_DIR).o $(BUILD)/tests/unit/tsan_arena.o
 $(BUILD)/tests/boot/machines/%.o: tests/boot/machines/%.S $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  AS      $<")
@@ -205,7 +206,7 @@ $(BUILD)/tests/boot/machines/machines: $(MACHINES_SRC:%.c=$(BUILD)/%.o)
 $(BUILD)/tests/boot/failing/failing: $(BUILD)/tests/boot/failing/failing.o
 $(MACHINES): $(MACHINES_GUESTS) $(BUILD)/libvmm.a
 	$(if $(Q),@echo "  LD      $@")
-	$(Q)$(CC) $(LDFLAGS) -Wl,--no-gc-sections -rdynamic -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -lcriterion
+	$(Q)$(CC) $(LDFLAGS) -Wl,--no-gc-sections -rdynamic -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) $(UNIT_LIBS) -lcriterion
 
 $(BENCHES): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libvmm.a
 	$(if $(Q),@echo "  LD      $@")
@@ -224,15 +225,15 @@ UNIT_ARGS ?= --filter '@(arm64_@(board|dump|gic|state|vcpu)|irqchip|kvm|reg_name
 endif
 check-unit: $(BUILD)/tests/unit/unit
 	$(Q)rm -f $(SAN_LOG).*
-	$(Q)$(if $(CROSS),$(IN_LAB)) env $(SAN_ENV_$(SAN)) $(if $(CROSS),LD_LIBRARY_PATH=$(UNIT_LIB_PATH)) \
+	$(Q)$(if $(CROSS),$(IN_LAB)) env $(SAN_ENV_$(SAN)) $(IN_LAB_LIBS) \
 	    $(BUILD)/tests/unit/unit --jobs 2 --short-filename $(UNIT_ARGS)
 	@# Criterion does not look at how a test's process ends, and that is when leaks are found.
 	$(Q)! grep -s -A 40 'ERROR: ' $(SAN_LOG).*
-check-boot: all guests $(BUILD)/tests/boot/talk $(if $(CROSS),,$(MACHINES))
+check-boot: all guests $(BUILD)/tests/boot/talk $(MACHINES)
 	$(if $(BOOT_IN),@echo "check-boot: in the lab$(if $(CROSS),,: there is no /dev/kvm)")
 	@# Both, whatever the first says.
 	$(Q)status=0; \
-	$(if $(CROSS)$(BOOT_ARGS)$(if $(MACHINES),,none),,$(BOOT_IN) env $(SAN_ENV_$(SAN)) tests/boot/run-machines $(firstword $(MACHINES)) --jobs 4 || status=1;) \
+	$(if $(BOOT_ARGS),,$(BOOT_IN) env $(SAN_ENV_$(SAN)) $(IN_LAB_LIBS) tests/boot/run-machines $(firstword $(MACHINES)) --jobs 4 || status=1;) \
 	$(BOOT_IN) env BUILD=$(BUILD) tests/boot/run $(BOOT_ARGS) || status=1; \
 	exit $$status
 check-lab: all guests

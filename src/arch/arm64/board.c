@@ -11,6 +11,7 @@
 #include "src/vm.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/kvm.h>
 
 const char board_channel[] = "/dev/ttyAMA1";
@@ -74,6 +75,9 @@ int board_enter(struct machine *m, enum boot_mode mode, uint64_t gpa, struct boo
     (void)m;
     if (mode != BOOT_EL1) {
         return err_set(e, EINVAL, "code on arm64 begins in EL1");
+    }
+    if (gpa % 4 != 0) {
+        return err_set(e, EINVAL, "code at 0x%" PRIx64 ": instructions are at multiples of 4", gpa);
     }
     *entry = (struct boot_entry){.format = BOOT_FLAT, .mode = mode, .ip = gpa};
     return 0;

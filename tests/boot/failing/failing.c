@@ -11,50 +11,52 @@ GUEST(chatter);
 
 Test(failing, other_value)
 {
-    MACHINE(m, VMM_LONG64, 0x10000, factorial, "device=edu");
+    MACHINE(m, MODE, CODE, factorial, EDU);
     vmm_expect_next_exits(m, "MMIO write 4 bytes at edu+0x8 value 6");
 }
 
 Test(failing, exit_that_never_comes)
 {
-    MACHINE(m, VMM_LONG64, 0x10000, factorial, "device=edu");
+    MACHINE(m, MODE, CODE, factorial, EDU);
     vmm_expect_exit(m, "IO write at 0x1234");
 }
 
 Test(failing, crash)
 {
-    MACHINE(m, VMM_LONG64, 0x10000, crash, "machine=pc");
+    MACHINE(m, MODE, CODE, crash, "cpus=1");
     vmm_expect_status(m, 0);
 }
 
 Test(failing, reg)
 {
-    MACHINE(m, VMM_REAL16, 0x7c00, chatter, "machine=pc");
+    MACHINE(m, MODE, CODE, chatter, "cpus=1");
     vmm_expect_exit(m, "value 7");
-    vmm_expect_reg(m, 0, "rax", 8);
+    vmm_expect_reg(m, 0, REG_VALUE, 8);
 }
 
 Test(failing, memory)
 {
-    MACHINE(m, VMM_REAL16, 0x7c00, chatter, "machine=pc");
-    vmm_expect_memory(m, 0x7c00, "\x31\xc0\x99", 3);
+    MACHINE(m, MODE, CODE, chatter, "cpus=1");
+    const uint8_t other[] = {guest_chatter[0], guest_chatter[1], 0x99};
+
+    vmm_expect_memory(m, CODE, other, 3);
 }
 
 Test(failing, console)
 {
-    MACHINE(m, VMM_LONG64, 0x10000, factorial, "device=edu");
+    MACHINE(m, MODE, CODE, factorial, EDU);
     vmm_expect_console(m, "^y$");
 }
 
 Test(failing, stop)
 {
-    MACHINE(m, VMM_REAL16, 0x7c00, sleep, "machine=pc");
+    MACHINE(m, MODE, CODE, sleep, "cpus=1");
     vmm_set_limits(m, &(struct vmm_limits){.idle_ms = 20});
     vmm_expect_stop(m, VMM_DEAD);
 }
 
 Test(failing, pattern)
 {
-    MACHINE(m, VMM_REAL16, 0x7c00, chatter, "machine=pc");
+    MACHINE(m, MODE, CODE, chatter, "cpus=1");
     vmm_expect_exit(m, "IO wrote 1 byte");
 }

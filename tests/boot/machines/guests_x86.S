@@ -3,6 +3,7 @@
  * does; where it is loaded matters to none but those that say so.
  */
 #define EDU      0xc0000000 /* where board_assign() puts the first BAR */
+#define EDU_MMIO 0xfe000000 /* edu,bus=mmio */
 #define COM1     0x3f8
 #define EXIT     0xf4       /* debug-exit,iobase=0xf4 */
 #define LAPIC    0xfee00000
@@ -63,7 +64,7 @@ GUEST(string, 16)
 END(string)
 
 /* Ends with status 2 * %al + 1, %al being what a test has put there. */
-GUEST(exit, 16)
+GUEST(exit, 64)
         out     %al, $EXIT
         hlt
 END(exit)
@@ -86,28 +87,30 @@ GUEST(crash, 64)
         ud2
 END(crash)
 
-GUEST(spin, 16)
+GUEST(spin, 64)
 0:      jmp     0b
 END(spin)
 
-GUEST(halt_for_ever, 16)
+GUEST(halt_for_ever, 64)
         cli
         hlt
         jmp     guest_halt_for_ever
 END(halt_for_ever)
 
 /* Sleeps until an interrupt comes, which nobody sends. */
-GUEST(sleep, 16)
+GUEST(sleep, 64)
         sti
         hlt
         jmp     guest_sleep
 END(sleep)
 
 /* Writes a port for ever, the number of the write. */
-GUEST(chatter, 16)
-        xor     %ax, %ax
-0:      inc     %ax
-        out     %ax, $0x80
+GUEST(chatter, 64)
+        .global guest_chatter_next
+        xor     %eax, %eax
+0:      inc     %eax
+        out     %eax, $0x80
+guest_chatter_next:
         jmp     0b
 END(chatter)
 
@@ -124,7 +127,7 @@ GUEST(count, 64)
 END(count)
 
 /* Sends back what it reads from COM1, polling; ends with '.'. */
-GUEST(echo, 16)
+GUEST(echo, 64)
         mov     $COM1 + 5, %dx
         in      %dx, %al
         test    $1, %al
@@ -206,9 +209,10 @@ END(liveness)
 
 /*
  * A transfer of 8 bytes by edu from 0x2000 into its buffer, and back to 0x2100; waits for its ends by
- * polling. A test puts edu's address into %rdi.
+ * polling.
  */
 GUEST(transfer, 64)
+        mov     $EDU_MMIO, %edi
         movq    $0x2000, 0x80(%rdi)
         movq    $0x40000, 0x88(%rdi)
         movq    $8, 0x90(%rdi)
@@ -229,10 +233,11 @@ END(transfer)
  * Two CPUs. The first, at 0x10000, starts the second at 0x8000, where guest_second is to be; then each
  * writes 100 times to a port of its own.
  */
-GUEST(first, 32)
-        movl    $0x1ff, LAPIC + 0xf0
-        movl    $0x000c4500, LAPIC + 0x300
-        movl    $0x000c4608, LAPIC + 0x300
+GUEST(first, 64)
+        mov     $LAPIC, %edi
+        movl    $0x1ff, 0xf0(%rdi)
+        movl    $0x000c4500, 0x300(%rdi)
+        movl    $0x000c4608, 0x300(%rdi)
         mov     $100, %ecx
 0:      mov     %cl, %al
         out     %al, $0x80

@@ -1,5 +1,6 @@
 /*
- * What the tests of libvmm on KVM share.
+ * What the tests of libvmm on KVM share. Guests of the same name do the same on both architectures;
+ * what else a test has to know of one is here, or the test is in a folder of its architecture.
  */
 #ifndef MACHINES_H
 #define MACHINES_H
@@ -10,7 +11,33 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A guest of guests_x86.S. */
+#if defined(__x86_64__)
+#define MODE       VMM_LONG64
+#define RAM        0x0
+#define REG_PC     "rip"
+#define REG_VALUE  "rax" /* what `chatter` writes, and `exit` */
+#define REG_COUNT  "r15" /* of `count` */
+#define EDU        "device=edu"
+#define EDU_GPA    0xfe000000 /* bus=mmio */
+#define DEBUG_EXIT "device=debug-exit,iobase=0xf4,iosize=4"
+#define LINES      24
+#define SECOND     "at pc-ports.delay" /* where `second` writes */
+#else
+#define MODE       VMM_EL1
+#define RAM        0x40000000
+#define REG_PC     "pc"
+#define REG_VALUE  "x0"
+#define REG_COUNT  "x15"
+#define EDU        "device=edu,dma_mask=0x7fffffff" /* it reaches RAM */
+#define EDU_GPA    0x0c100000                       /* behind pvpanic */
+#define DEBUG_EXIT "device=debug-exit"
+#define LINES      128
+#define SECOND     "at pl011+0x28"
+#endif
+#define CODE (RAM + 0x10000)
+#define DATA (RAM + 0x2000)
+
+/* A guest of guests_ARCH.S. */
 #define GUEST(name)             extern const uint8_t guest_##name[], guest_##name##_end[]
 #define GUEST_SIZE(name)        ((size_t)(guest_##name##_end - guest_##name))
 #define LOAD(m, mode, at, name) vmmtest_load(m, mode, at, guest_##name, GUEST_SIZE(name))

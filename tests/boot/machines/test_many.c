@@ -25,11 +25,10 @@ static void check_host(void)
 /* One life of a machine; what it computes is its own. True: it went as it should. */
 static bool one_life(void)
 {
-    struct vmm *m =
-        vmm_new((const char *const[]){"memory=1M", "device=edu", "posted=off", NULL}, NULL);
+    struct vmm *m = vmm_new((const char *const[]){"memory=1M", EDU, "posted=off", NULL}, NULL);
     struct vmm_stop stop = {0};
     bool ok = m != NULL &&
-              vmm_load(m, VMM_LONG64, 0x10000, guest_factorial, GUEST_SIZE(factorial), NULL) == 0 &&
+              vmm_load(m, MODE, CODE, guest_factorial, GUEST_SIZE(factorial), NULL) == 0 &&
               vmm_run(m, NULL, &stop, NULL) == 0 && stop.why == VMM_ENDED && stop.status == 0 &&
               strcmp(vmm_console(m, NULL), "x") == 0;
 
@@ -55,7 +54,7 @@ Test(many, interleaved)
 
     for (int i = 0; i < THREADS; i++) {
         m[i] = vmmtest_machine("memory=1M");
-        LOAD(m[i], VMM_REAL16, 0x7c00, chatter);
+        LOAD(m[i], MODE, CODE, chatter);
     }
     for (uint64_t round = 1; round <= 5; round++) {
         for (int i = 0; i < THREADS; i++) {
@@ -148,15 +147,15 @@ Test(many, leave_nothing)
 /* Also a machine that was stopped in mid-run, or that never ran. */
 Test(many, freed_at_any_time)
 {
-    struct vmm *m = vmmtest_machine("memory=1M", "cpus=4", "device=edu");
+    struct vmm *m = vmmtest_machine("memory=1M", "cpus=4", EDU);
     struct vmm_stop stop;
 
     vmm_free(m);
     m = vmmtest_machine("memory=1M", "cpus=4");
-    LOAD(m, VMM_REAL16, 0x7c00, chatter);
+    LOAD(m, MODE, CODE, chatter);
     vmm_free(m);
     m = vmmtest_machine("memory=1M", "cpus=4");
-    LOAD(m, VMM_REAL16, 0x7c00, chatter);
+    LOAD(m, MODE, CODE, chatter);
     cr_assert(vmm_run(m, &(struct vmm_limits){.events = 3}, &stop, NULL) == 0);
     vmm_free(m);
 }
@@ -171,7 +170,7 @@ Test(many, process_is_left_alone)
         sigaction(i, NULL, &before[i]);
     }
     pthread_sigmask(SIG_SETMASK, NULL, &mask_before);
-    vmm_free(vmmtest_machine("memory=1M", "cpus=2", "device=edu"));
+    vmm_free(vmmtest_machine("memory=1M", "cpus=2", EDU));
     for (int i = 1; i < _NSIG; i++) {
         const bool libc_own = sigaction(i, NULL, &after) < 0;
         cr_assert(i == SIGRTMIN || libc_own || after.sa_handler == before[i].sa_handler,

@@ -7,9 +7,6 @@
 #include <pthread.h>
 
 GUEST(exit);
-GUEST(power_off);
-GUEST(reboot);
-GUEST(crash);
 GUEST(spin);
 GUEST(halt_for_ever);
 GUEST(sleep);
@@ -17,43 +14,10 @@ GUEST(chatter);
 
 Test(run, guest_status)
 {
-    MACHINE(m, VMM_REAL16, 0x7c00, exit, "device=debug-exit,iobase=0xf4,iosize=4");
-    cr_assert(vmm_set_reg(m, 0, "rax", 20, NULL) == 0);
+    MACHINE(m, MODE, CODE, exit, DEBUG_EXIT);
+    cr_assert(vmm_set_reg(m, 0, REG_VALUE, 20, NULL) == 0);
     vmm_expect_status(m, 41);
     vmm_expect_status(m, 41); /* it stays ended */
-    vmm_free(m);
-}
-
-Test(run, power_off)
-{
-    MACHINE(m, VMM_PROT32, 0x10000, power_off, "cpus=2");
-    vmm_expect_status(m, 0);
-    vmm_free(m);
-}
-
-/* What vmm_load() put there would be gone. */
-Test(run, reboot_of_loaded_code_is_an_end)
-{
-    MACHINE(m, VMM_REAL16, 0x7c00, reboot, "machine=pc");
-    vmm_expect_status(m, 0);
-    vmm_free(m);
-}
-
-Test(run, crash)
-{
-    struct vmm_stop stop;
-    char *text = NULL;
-    size_t size;
-
-    MACHINE(m, VMM_LONG64, 0x10000, crash, "machine=pc");
-    cr_assert(vmm_run(m, NULL, &stop, NULL) == 0);
-    cr_assert(stop.why == VMM_ENDED && stop.status == 126, "%s", stop.text);
-    cr_assert(strstr(stop.text, "triple fault") != NULL, "%s", stop.text);
-    FILE *out = open_memstream(&text, &size);
-    vmm_transcript(m, out);
-    fclose(out);
-    cr_assert(strstr(text, "when it crashed") != NULL, "%s", text);
-    free(text);
     vmm_free(m);
 }
 
@@ -61,16 +25,16 @@ Test(run, silent_guest)
 {
     struct vmm_stop stop;
 
-    MACHINE(m, VMM_REAL16, 0x7c00, spin, "machine=pc");
+    MACHINE(m, MODE, CODE, spin, "cpus=1");
     cr_assert(vmm_run(m, &(struct vmm_limits){.cpu_ms = 20}, &stop, NULL) == 0);
     cr_assert(stop.why == VMM_SILENT, "%s", stop.text);
-    vmm_expect_reg(m, 0, "rip", 0x7c00);
+    vmm_expect_reg(m, 0, REG_PC, CODE);
     vmm_free(m);
 }
 
 Test(run, guest_that_nothing_can_wake)
 {
-    MACHINE(m, VMM_REAL16, 0x7c00, halt_for_ever, "machine=pc");
+    MACHINE(m, MODE, CODE, halt_for_ever, "cpus=1");
     vmm_expect_stop(m, VMM_DEAD);
     vmm_expect_stop(m, VMM_DEAD);
     vmm_free(m);
@@ -80,7 +44,7 @@ Test(run, guest_that_waits)
 {
     struct vmm_stop stop;
 
-    MACHINE(m, VMM_REAL16, 0x7c00, sleep, "machine=pc");
+    MACHINE(m, MODE, CODE, sleep, "cpus=1");
     cr_assert(vmm_run(m, &(struct vmm_limits){.idle_ms = 60}, &stop, NULL) == 0);
     cr_assert(stop.why == VMM_IDLE, "%s", stop.text);
     vmm_free(m);
@@ -90,7 +54,7 @@ Test(run, limit_of_events)
 {
     struct vmm_stop stop;
 
-    MACHINE(m, VMM_REAL16, 0x7c00, chatter, "machine=pc");
+    MACHINE(m, MODE, CODE, chatter, "cpus=1");
     vmm_set_limits(m, &(struct vmm_limits){.events = 10});
     for (uint64_t i = 1; i <= 5; i++) {
         cr_assert(vmm_run(m, NULL, &stop, NULL) == 0);
@@ -110,7 +74,7 @@ Test(run, interrupted_from_another_thread)
     struct vmm_stop stop;
     pthread_t thread;
 
-    MACHINE(m, VMM_REAL16, 0x7c00, spin, "machine=pc");
+    MACHINE(m, MODE, CODE, spin, "cpus=1");
     pthread_create(&thread, NULL, interrupt, m);
     cr_assert(vmm_run(m, NULL, &stop, NULL) == 0);
     cr_assert(stop.why == VMM_STOPPED);
@@ -127,7 +91,7 @@ Test(run, interrupted_from_another_thread)
 
 static void passes(const char *guest)
 {
-    struct vmm *m = vmmtest_machine("memory=64M", "cpus=2", "device=edu", micro_guest(guest));
+    struct vmm *m = vmmtest_machine("memory=64M", "cpus=2", EDU, micro_guest(guest));
     char ok[64];
 
     snprintf(ok, sizeof(ok), "^%s: ok$", guest);
@@ -154,7 +118,7 @@ Test(run, micro_guest_pci_race)
 /* A kernel's reboot loads it again; this one counts its starts. */
 Test(run, reboot_of_a_kernel)
 {
-    struct vmm *m = vmmtest_machine("memory=64M", "device=edu", micro_guest("edu_reboot"));
+    struct vmm *m = vmmtest_machine("memory=64M", EDU, micro_guest("edu_reboot"));
 
     vmm_expect_console(m, "^edu_reboot: ok$");
     vmm_expect_status(m, 0);
@@ -197,29 +161,11 @@ Test(refused, options)
     }
 }
 
-Test(refused, loading)
-{
-    struct vmm *m = vmmtest_machine("memory=1M");
-    struct vmm_error e;
-
-    cr_assert(vmm_run(m, NULL, NULL, &e) == -EINVAL && strstr(e.what, "nothing to run") != NULL);
-    cr_assert(vmm_load(m, VMM_REAL16, 0x10000, "", 1, &e) == -EINVAL);
-    cr_assert(vmm_load(m, VMM_EL1, 0x7c00, "", 1, &e) == -EINVAL);
-    cr_assert(vmm_load(m, (enum vmm_mode)99, 0x7c00, "", 1, &e) == -EINVAL);
-    cr_assert(vmm_load(m, VMM_PROT32, 0xfffff, "ab", 2, &e) == -EFAULT);
-    cr_assert(vmm_load(m, VMM_PROT32, UINT64_MAX, "a", 1, &e) == -EFAULT);
-    LOAD(m, VMM_REAL16, 0x7c00, power_off);
-    LOAD(m, VMM_REAL16, 0x7c00, halt_for_ever); /* the last one counts */
-    vmm_expect_stop(m, VMM_DEAD);
-    cr_assert(vmm_load(m, VMM_REAL16, 0x7c00, "", 1, &e) == -EINVAL);
-    vmm_free(m);
-}
-
 Test(refused, loading_beside_a_kernel)
 {
     struct vmm *m = vmmtest_machine("memory=64M", micro_guest("hello"));
 
-    cr_assert(vmm_load(m, VMM_REAL16, 0x7c00, "", 1, NULL) == -EINVAL);
+    cr_assert(vmm_load(m, MODE, CODE, "", 1, NULL) == -EINVAL);
     vmm_free(m);
     vmm_free(NULL);
 }
