@@ -198,13 +198,14 @@ int exec_tree_file(struct exec_tree *t, const char *path)
 
 /* --- a whole folder ----------------------------------------------------------------- */
 
-static int add_entry(struct exec_tree *t, const FTSENT *entry, const char *from, const char *path)
+/* below: what of the entry's path is in the folder that becomes path, "" or "/...". */
+static int add_entry(struct exec_tree *t, const FTSENT *entry, const char *below, const char *path)
 {
     char target[PATH_MAX];
     char *to;
     int ret;
 
-    if (asprintf(&to, "%s%s", path, entry->fts_path + strlen(from)) < 0) {
+    if (asprintf(&to, "%s%s", path, below) < 0) {
         return err_set(t->e, ENOMEM, "out of memory for the initramfs");
     }
     switch (entry->fts_info) {
@@ -249,12 +250,17 @@ int exec_tree_folder(struct exec_tree *t, const char *from, const char *path)
     if (root == NULL) {
         return err_set(t->e, ENOMEM, "out of memory for the initramfs");
     }
+    size_t len = strlen(root);
+    while (len > 0 && root[len - 1] == '/') { /* the walk puts one behind it, if it is not "/" */
+        len--;
+    }
+    root[len + (len == 0 && root[0] == '/')] = '\0';
     walk = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, by_name);
     while (ret == 0 && walk != NULL && (entry = fts_read(walk)) != NULL) {
         if (entry->fts_level == 0 && entry->fts_info == FTS_F) {
             ret = err_set(t->e, ENOTDIR, "%s is no folder", from);
         } else {
-            ret = add_entry(t, entry, from, path);
+            ret = add_entry(t, entry, entry->fts_level == 0 ? "" : entry->fts_path + len, path);
         }
     }
     if (walk == NULL) {

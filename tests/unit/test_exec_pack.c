@@ -204,6 +204,20 @@ Test(exec_pack, a_folder_comes_along)
     refused(-ENOENT, "nowhere");
 }
 
+/* As a shell completes it. */
+Test(exec_pack, a_folder_named_with_slashes_behind_it)
+{
+    mkdir("in", 0755);
+    mkdir("in/sub", 0755);
+    exec_write("in/sub/data", "123", 3, 0640);
+    config.exec.dir = "in/";
+    cr_assert_eq(pack(), 0, "%s", exec_err.what);
+    cr_assert_not_null(exec_entry(&archive, "work/sub/data"));
+    config.exec.dir = "in//";
+    cr_assert_eq(pack(), 0, "%s", exec_err.what);
+    cr_assert_not_null(exec_entry(&archive, "work/sub/data"));
+}
+
 Test(exec_pack, more_than_fits_into_memory_is_refused_with_both_sizes)
 {
     mkdir("in", 0755);
