@@ -137,14 +137,19 @@ static void send_queued(struct channel *c)
     }
 }
 
-/* What came on the line: frames, or doorbells once there is a window. */
+/*
+ * What came on the line: frames, or doorbells once there is a window. No more than the ring holds:
+ * a guest that fills it as fast as it is emptied must not keep the loop from all else.
+ */
 static void take_line(struct channel *c)
 {
     uint8_t buf[4096];
     bool writable;
-    size_t len;
+    size_t len, left = CHANNEL_RX;
 
-    while ((len = fetch(c, buf, sizeof(buf), &writable)) > 0) {
+    while (left > 0 &&
+           (len = fetch(c, buf, left < sizeof(buf) ? left : sizeof(buf), &writable)) > 0) {
+        left -= len;
         if (writable && c->frontend != NULL && c->frontend->writable != NULL) {
             c->frontend->writable(c->frontend->opaque);
         }
@@ -152,16 +157,23 @@ static void take_line(struct channel *c)
             parse(c, buf, len);
         }
     }
+    if (left == 0) {
+        channel_wake(c);
+    }
 }
 
+/* The same of the window. */
 static void take_window(struct channel *c)
 {
     uint8_t buf[4096];
     bool ring;
+    size_t left = WINDOW_TO_HOST_SIZE;
     int len = 0;
 
-    while (c->window.on && !c->is_broken &&
-           (len = window_take(&c->window, buf, sizeof(buf), &ring)) > 0) {
+    while (left > 0 && c->window.on && !c->is_broken &&
+           (len = window_take(&c->window, buf, left < sizeof(buf) ? left : sizeof(buf), &ring)) >
+               0) {
+        left -= (size_t)len;
         if (ring) {
             ring_guest(c);
         }
@@ -169,6 +181,8 @@ static void take_window(struct channel *c)
     }
     if (len < 0) {
         give_up(c);
+    } else if (left == 0) {
+        channel_wake(c); /* there may be more, for which the guest does not ring */
     }
 }
 

@@ -3,6 +3,7 @@
  * indexes that cannot be.
  */
 #include "src/base/le.h"
+#include "src/exec/channel.h"
 #include "src/exec/window.h"
 #include "tests/unit/session_fixture.h"
 
@@ -13,17 +14,28 @@ TestSuite(exec_window, .init = session_setup, .fini = session_teardown);
 
 #define WINDOW_GPA 0x40000u
 
-static void send_window(uint32_t page, uint64_t gpa)
+#define PAYLOAD_MAX (8 + WINDOW_PAGES_MAX * 8)
+
+/* The payload of FRAME_WINDOW; its length. */
+static size_t describe_window(uint8_t payload[PAYLOAD_MAX], uint32_t page, uint64_t gpa)
 {
-    uint8_t payload[8 + WINDOW_PAGES_MAX * 8] = {0};
     const uint32_t count = WINDOW_SIZE / page;
 
+    memset(payload, 0, PAYLOAD_MAX);
     put_le32(payload, page);
     for (uint32_t i = 0; i < count; i++) { /* in the opposite order */
         put_le64(payload + 8 + (size_t)i * 8, gpa + (uint64_t)(count - 1 - i) * page);
     }
+    return 8 + (size_t)count * 8;
+}
+
+static void send_window(uint32_t page, uint64_t gpa)
+{
+    uint8_t payload[PAYLOAD_MAX];
+    const size_t len = describe_window(payload, page, gpa);
+
     send_u32(FRAME_HELLO, 0, EXEC_PROTOCOL);
-    send(FRAME_WINDOW, 0, payload, 8 + (size_t)count * 8);
+    send(FRAME_WINDOW, 0, payload, len);
 }
 
 /* A byte of the window, whose pages of 4 KiB are in the opposite order. */
@@ -115,4 +127,53 @@ Test(exec_window, indexes_that_cannot_be)
         loop_set_topology(m.loop, NULL);
         session_again();
     }
+}
+
+/* --- a guest that is as fast as vmm ------------------------------------------ */
+
+enum { RING_FRAMES = WINDOW_TO_HOST_SIZE / FRAME_HEADER };
+
+static struct channel flooded;
+static unsigned frames_taken;
+
+/* Whenever vmm looks, the ring is full again. Ends in any case. */
+static bool take_and_refill(void *opaque, const struct frame_reader *frame)
+{
+    (void)opaque;
+    if (frame_type(frame) == FRAME_WINDOW) {
+        return channel_open_window(&flooded, m.mem, frame);
+    }
+    put_le32(window_at(WINDOW_GUEST_PRODUCED),
+             get_le32(window_at(WINDOW_HOST_CONSUMED)) + WINDOW_TO_HOST_SIZE);
+    return ++frames_taken < 100 * RING_FRAMES;
+}
+
+static void nothing(void *opaque)
+{
+    (void)opaque;
+}
+
+Test(exec_window, a_ring_that_is_always_full_does_not_keep_the_loop)
+{
+    const struct channel_owner owner = {
+        .take = take_and_refill, .broken = nothing, .turn = nothing};
+    uint8_t payload[PAYLOAD_MAX], header[FRAME_HEADER];
+    struct frame_piece piece = {payload, describe_window(payload, 4096, WINDOW_GPA)};
+
+    loop_set_topology(m.loop, m.topo);
+    channel_init(&flooded, m.loop, &owner);
+    frame_header(header, FRAME_WINDOW, 0, &piece, 1);
+    chardev_write(&flooded.chardev, header, sizeof(header));
+    chardev_write(&flooded.chardev, payload, piece.len);
+    frame_header(header, FRAME_SKIPPED, 0, NULL, 0);
+    for (uint32_t at = 0; at < WINDOW_TO_HOST_SIZE; at += FRAME_HEADER) {
+        memcpy(window_at(WINDOW_TO_HOST + at), header, sizeof(header));
+    }
+    put_le32(window_at(WINDOW_GUEST_PRODUCED), WINDOW_TO_HOST_SIZE);
+    for (unsigned i = 1; i <= 3; i++) {
+        loop_poll(m.loop);
+        cr_assert_eq(frames_taken, i * RING_FRAMES, "%u in turn %u", frames_taken, i);
+    }
+    channel_destroy(&flooded);
+    loop_set_topology(m.loop, NULL);
 }
