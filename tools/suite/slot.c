@@ -86,6 +86,7 @@ void slot_begin(struct slot *s, struct run *run, struct result *r)
         kept_forget(run->options.logs, b->name);
     }
     r->attempts++;
+    r->outcome = OUTCOME_NOT_RUN; /* again: what is from it waits for this attempt */
     run->listener.began(run->listener.opaque, b);
     if (start(s, run, &e) < 0) {
         s->child = (struct child){.pid = 0, .start = -1, .console = -1, .messages = -1};
