@@ -33,7 +33,13 @@ static int failed(const struct snapshot_writer *w, int code, struct err *e)
 
 int snapshot_create(struct snapshot_writer *w, const char *path, struct err *e)
 {
+    struct stat st;
+
     *w = (struct snapshot_writer){.path = path, .fd = -1, .at = SNAPSHOT_HEADER_SIZE};
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) { /* its name is to be the file's */
+        return err_set(e, EINVAL, "cannot write snapshot '%s', it is there and no regular file",
+                       path);
+    }
     if (asprintf(&w->temporary, "%s.XXXXXX", path) < 0) {
         w->temporary = NULL;
         return failed(w, ENOMEM, e);

@@ -10,6 +10,7 @@
 
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -293,6 +294,19 @@ Test(snapshot_file, a_new_one_takes_the_old_ones_place_when_it_is_complete)
     cr_expect_eq(old.host[0], 0, "who has the old one open keeps it");
     ram_free(&old);
     snapshot_file_close(f);
+}
+
+/* Or --snapshot-save /dev/null would leave the host without it. */
+Test(snapshot_file, what_is_no_file_stays_what_it_is)
+{
+    struct err e = ERR_INIT;
+    struct stat st;
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    cr_expect_eq(write_sample(&e), -EINVAL);
+    cr_expect(strstr(e.what, "no regular file") != NULL, "%s", e.what);
+    cr_assert_eq(lstat(path, &st), 0);
+    cr_expect(S_ISFIFO(st.st_mode));
+    cr_expect_eq(files_in_folder(), 1);
 }
 
 /* Two machines from one file, and the file: none sees what another writes. */
