@@ -132,18 +132,40 @@ static bool options_of(const struct opt_list *list, char *rest, size_t size)
     return guest_options(rest, size, ro, serial);
 }
 
+/* st, and the size in bytes, which stat(2) does not tell of a block device. 0 or -errno. */
+static int look_at(const char *path, struct stat *st, uint64_t *size)
+{
+    *size = 0;
+    if (stat(path, st) < 0) {
+        return -errno;
+    }
+    if (!S_ISBLK(st->st_mode)) {
+        *size = (uint64_t)st->st_size;
+        return 0;
+    }
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        return -errno;
+    }
+    const off_t end = lseek(fd, 0, SEEK_END);
+    const int ret = end < 0 ? -errno : 0;
+    *size = end < 0 ? 0 : (uint64_t)end;
+    close(fd);
+    return ret;
+}
+
 static int check_file(const struct disk_record *r, const char *path, unsigned number, struct err *e)
 {
     struct stat st;
+    uint64_t size = 0;
+    const int code = -look_at(path, &st, &size);
 
-    if (stat(path, &st) < 0) {
-        const int code = errno;
+    if (code != 0) {
         err_set(e, code, "its disk %u, '%s', is missing: %s", number, path, strerror(code));
         err_hint(e, "if they have moved, name all of its disks in order: --disk FILE");
         return -code;
     }
-    const bool same_size =
-        r->device || (uint64_t)st.st_size / BLOCK_SECTOR * BLOCK_SECTOR == r->size;
+    const bool same_size = size / BLOCK_SECTOR * BLOCK_SECTOR == r->size;
     const bool same_time = r->device || ((uint64_t)st.st_mtim.tv_sec == r->mtime_s &&
                                          (uint32_t)st.st_mtim.tv_nsec == r->mtime_ns);
     if (same_size && same_time && S_ISBLK(st.st_mode) == r->device) {
