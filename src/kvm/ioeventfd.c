@@ -137,7 +137,8 @@ static bool entry_waits(const struct coalesced *c, uint32_t first)
 /*
  * KVM adds at `last`, we take at `first`. An entry is given back only after its
  * write was carried out, so that a vCPU that finds the ring empty knows that
- * its own earlier writes have reached their devices.
+ * its own earlier writes have reached their devices. No more are taken than can have been there at
+ * the beginning: vCPUs that write as fast as they are taken must not keep this thread.
  */
 void coalesced_drain(struct coalesced *c)
 {
@@ -147,7 +148,7 @@ void coalesced_drain(struct coalesced *c)
     }
     pthread_mutex_lock(&c->lock);
     uint32_t first = ring->first;
-    while (entry_waits(c, first)) {
+    for (uint32_t n = 0; n < c->entries && entry_waits(c, first); n++) {
         replay(c, &ring->coalesced_mmio[first]);
         first = (first + 1) % c->entries;
         __atomic_store_n(&ring->first, first, __ATOMIC_RELEASE);

@@ -182,3 +182,42 @@ Test(ioeventfd, no_ring_is_nothing_to_drain)
     coalesced_drain(&ring);
     cr_assert_eq(dev.call_count, 0);
 }
+
+static unsigned refilled;
+
+static uint64_t refill_read(void *opaque, uint64_t offset, unsigned size)
+{
+    (void)opaque, (void)offset, (void)size;
+    return 0;
+}
+
+/* Another vCPU is as fast as the drain. Ends in any case. */
+static void refill_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    (void)opaque, (void)offset, (void)value, (void)size;
+    if (++refilled < 100 * RING_ENTRIES) {
+        ring.ring->last = (ring.ring->first + RING_ENTRIES - 1) % RING_ENTRIES;
+    }
+}
+
+Test(ioeventfd, a_ring_that_is_always_full_does_not_keep_the_thread)
+{
+    static const struct region_ops ops = {
+        .read = refill_read,
+        .write = refill_write,
+        .guest = {.min = 1, .max = 8},
+        .impl = {.min = 1, .max = 8},
+    };
+    struct region r;
+
+    region_init_io(&r, topo, "refill", 4096, &ops, NULL, NULL);
+    region_add(&mem_root, 0x10000, &r, 0);
+    for (size_t i = 0; i < RING_ENTRIES; i++) {
+        ring.ring->coalesced_mmio[i] = (struct kvm_coalesced_mmio){.phys_addr = 0x10000, .len = 4};
+    }
+    ring.ring->last = RING_ENTRIES - 1;
+    coalesced_drain(&ring);
+    cr_assert_eq(refilled, RING_ENTRIES);
+    region_del(&r);
+    region_fini(&r);
+}
