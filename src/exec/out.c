@@ -185,8 +185,10 @@ int out_end_file(struct out_dir *o, struct err *e)
 {
     int ret = fchmod(o->file_fd, o->mode & ~o->mask);
 
-    ret = ret == 0 ? close(o->file_fd) : ret; /* some file systems tell of a full disk only now */
-    o->file_fd = -1;
+    if (ret == 0) {
+        ret = close(o->file_fd); /* some file systems tell of a full disk only now */
+        o->file_fd = -1;
+    }
     if (ret < 0 || renameat(o->parent_fd, o->temporary, o->parent_fd, o->name) < 0) {
         return cannot_write(o, errno, e);
     }

@@ -40,15 +40,19 @@ static void say_env(struct words *w, const char *name, const char *value)
 
 /* --- modules ------------------------------------------------------------------------ */
 
+/* count may pass WANTS_MAX. */
 static size_t add_want(struct module_want *wants, size_t count, const char *name, bool optional)
 {
     if (count < WANTS_MAX) {
-        wants[count++] = (struct module_want){name, optional};
+        wants[count] = (struct module_want){name, optional};
     }
-    return count;
+    return count + 1;
 }
 
-/* Those for the devices that the machine has, and those that were named, as in DIR,NAME,NAME. */
+/*
+ * Those for the devices that the machine has, and those that were named, as in DIR,NAME,NAME. More
+ * than WANTS_MAX: they are too many.
+ */
 static size_t choose_modules(const struct config *c, char *names, struct module_want *wants)
 {
     size_t count = add_want(wants, 0, "pvpanic_mmio", true);
@@ -100,7 +104,12 @@ static int pack_modules(const struct config *c, struct exec_tree *t, struct word
     if (*names != '\0') {
         *names++ = '\0';
     }
-    ret = modules_find(&list, dir, wants, choose_modules(c, names, wants), t->e);
+    const size_t count = choose_modules(c, names, wants);
+    if (count > WANTS_MAX) {
+        free(dir);
+        return err_set(t->e, E2BIG, "--modules takes up to %d modules", WANTS_MAX);
+    }
+    ret = modules_find(&list, dir, wants, count, t->e);
     if (ret == 0) {
         ret = exec_tree_dir(t, MODULES_DIR, 0755);
     }

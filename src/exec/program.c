@@ -55,11 +55,14 @@ static char *in_path(const char *name)
     return NULL;
 }
 
-/* What init mounts would hide it. */
+/* What init mounts would hide it, or init itself is there. */
 static bool is_hidden(const char *path)
 {
     static const char *const places[] = {"/dev/", "/proc/", "/sys/"};
 
+    if (strcmp(path, "/init") == 0) {
+        return true;
+    }
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         if (strncmp(path, places[i], strlen(places[i])) == 0) {
             return true;
@@ -84,7 +87,7 @@ static int check_file(const char *path, const char *name, struct err *e)
         return -EACCES;
     }
     if (is_hidden(path)) {
-        err_set(e, EINVAL, "%s is where the guest has its own /dev, /proc and /sys", name);
+        err_set(e, EINVAL, "%s is where the guest has its own /init, /dev, /proc and /sys", name);
         err_hint(e, "copy it somewhere else");
         return -EINVAL;
     }

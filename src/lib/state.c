@@ -130,6 +130,9 @@ int vmm_irq(struct vmm *m, unsigned gsi, bool level, struct vmm_error *e)
     }
     if (m->lines[gsi].set == NULL) { /* one more source of the line, once */
         m->lines[gsi] = m->machine->env.irq(m->machine, gsi);
+        if (m->lines[gsi].set == NULL) {
+            return lib_fail(e, ENOSPC, "interrupt line %u has too many devices", gsi);
+        }
     }
     irq_set(&m->lines[gsi], level);
     return 0;

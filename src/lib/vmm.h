@@ -253,7 +253,7 @@ VMM_API int vmm_console_send(struct vmm *m, const void *data, size_t len, struct
 
 /*
  * Drive interrupt line gsi, as one more device on it: the line is high while any of them holds
- * it high. -EINVAL: no such line.
+ * it high. -EINVAL: no such line; -ENOSPC: it has as many as it takes.
  */
 VMM_API int vmm_irq(struct vmm *m, unsigned gsi, bool level, struct vmm_error *e);
 /* High, and low again: one interrupt of an edge-triggered line. */

@@ -18,6 +18,7 @@
 
 #define LIST_MAX 64   /* devices, and disks */
 #define TEXT_MAX 4096 /* of one of them, as typed */
+#define CPUS_MAX 4096 /* no KVM has more */
 
 /* --- saving ----------------------------------------------------------- */
 
@@ -38,12 +39,25 @@ static int save_disks(const struct machine *m, struct pack *out, struct err *e)
     return ret;
 }
 
+static bool all_fit(const struct config *c)
+{
+    for (size_t i = 0; i < c->devices.count; i++) {
+        if (strlen(c->devices.items[i]) >= TEXT_MAX) {
+            return false;
+        }
+    }
+    return c->cpu == NULL || strlen(c->cpu) < TEXT_MAX;
+}
+
 int describe_save(const struct machine *m, struct pack *out, struct err *e)
 {
     const struct config *c = m->config;
 
     if (c->devices.count > LIST_MAX || c->disks.count > LIST_MAX) {
         return err_set(e, E2BIG, "a snapshot takes up to %d devices", LIST_MAX);
+    }
+    if (!all_fit(c)) {
+        return err_set(e, E2BIG, "a snapshot takes options of up to %d bytes", TEXT_MAX - 1);
     }
     pack_string(out, board_machine);
     pack_u64(out, c->memory);
@@ -111,7 +125,7 @@ static int apply_board(struct config *c, struct unpack *in, struct differences *
     const bool acpi = unpack_u32(in) != 0, pci = unpack_u32(in) != 0;
     const uint32_t gic = unpack_u32(in);
     c->vmgenid = unpack_u32(in) != 0;
-    if (in->failed || memory == 0 || memory % 4096 != 0 || cpus == 0) {
+    if (in->failed || memory == 0 || memory % 4096 != 0 || cpus == 0 || cpus > CPUS_MAX) {
         return err_set(e, EINVAL, "its description is damaged");
     }
     if (strcmp(machine, board_machine) != 0) {

@@ -167,7 +167,7 @@ Test(exec_pack, programs_that_cannot_run)
     config.exec.program = ".";
     refused(-EACCES, ". is no file");
     config.exec.program = "/proc/self/exe";
-    refused(-EINVAL, "own /dev, /proc");
+    refused(-EINVAL, "own /init, /dev, /proc");
     exec_write("text", "hello\n", 6, 0755);
     config.exec.program = "./text";
     refused(-ENOEXEC, "neither ELF nor");
@@ -244,4 +244,15 @@ Test(exec_pack, modules_in_their_order)
     cr_assert_eq(exec_entry(&archive, ".vmm/modules/001-a.ko.xz")->data[0], 'A');
     config.disks.count = 1;
     refused(-ENOENT, "no module virtio_mmio");
+}
+
+Test(exec_pack, modules_beyond_the_limit_are_refused)
+{
+    char modules[256] = "mods";
+
+    for (int i = 0; i < 64; i++) { /* and pvpanic_mmio, which is always wanted */
+        strcat(modules, ",a");
+    }
+    config.exec.modules = modules;
+    refused(-E2BIG, "up to 64 modules");
 }
