@@ -12,11 +12,12 @@
 static struct config config;
 static struct err err;
 
-/* Parse a NULL-terminated list of words that follow the program's name. */
+/* Parse a NULL-terminated list of words that follow the program's name. config keeps pointers into
+ * argv. */
 static int parse(const char *const *words)
 {
     static char name[] = "vmm";
-    char *argv[MAX_WORDS + 2] = {name};
+    static char *argv[MAX_WORDS + 2] = {name};
     static char copies[MAX_WORDS][128];
     int argc = 1;
 
@@ -25,6 +26,7 @@ static int parse(const char *const *words)
         strcpy(copies[argc - 1], *words);
         argv[argc] = copies[argc - 1];
     }
+    argv[argc] = NULL;
     err = ERR_INIT;
     return config_parse(&config, argc, argv, &err);
 }
