@@ -119,7 +119,7 @@ PUBLIC_LIBS := $(BUILD)/lib/libvmm.a $(BUILD)/lib/libvmm.so
 BENCH_SRC := $(wildcard tests/bench/*.c)
 BENCHES  := $(BENCH_SRC:%.c=$(BUILD)/%)
 
-.PHONY: all help check check-unit check-boot check-lab bench bench-boot demo guests \
+.PHONY: all help check check-unit check-boot boot-machines boot-guests check-lab bench bench-boot demo guests \
         format lint docs check-docs asan tsan install clean FORCE
 
 all: $(if $(MAIN_OBJ),$(BUILD)/vmm) $(BUILD)/vmm-test $(BUILD)/libvmm.a $(if $(SAN)$(CROSS),,$(if $(MAIN_OBJ),vmm)) \
@@ -181,7 +181,7 @@ $(BUILD)/lib/libvmm.so: $(PUBLIC_OBJ)
 
 # --- tests ------------------------------------------------------------------
 # Where programs of another architecture run, and micro-guests on a machine that has no KVM but a lab.
-IN_LAB := tools/lab --arch $(ARCH) --memory 8192 --timeout 1500 --
+IN_LAB := tests/lab/retry --arch $(ARCH) --memory 8192 --timeout $(if $(SAN),0,900) --
 IN_LAB_LIBS := $(if $(CROSS),LD_LIBRARY_PATH=$(UNIT_LIB_PATH))
 NO_KVM = $(if $(wildcard /dev/kvm),,$(shell command -v qemu-system-$(subst arm64,aarch64,$(ARCH))))
 BOOT_IN = $(if $(CROSS)$(NO_KVM),$(IN_LAB))
@@ -232,11 +232,12 @@ check-unit: $(BUILD)/tests/unit/unit
 	$(Q)! grep -s -A 40 'ERROR: ' $(SAN_LOG).*
 check-boot: all guests $(BUILD)/tests/boot/talk $(MACHINES)
 	$(if $(BOOT_IN),@echo "check-boot: in the lab$(if $(CROSS),,: there is no /dev/kvm)")
-	@# Both, whatever the first says.
-	$(Q)status=0; \
-	$(if $(BOOT_ARGS),,$(BOOT_IN) env $(SAN_ENV_$(SAN)) $(IN_LAB_LIBS) tests/boot/run-machines $(firstword $(MACHINES)) --jobs 4 || status=1;) \
-	$(BOOT_IN) env BUILD=$(BUILD) tests/boot/run $(BOOT_ARGS) || status=1; \
-	exit $$status
+	@# Both, whatever one says; with -j at the same time.
+	$(Q)$(MAKE) --no-print-directory --keep-going --output-sync=target $(if $(BOOT_ARGS),,boot-machines) boot-guests
+boot-machines:
+	$(Q)$(BOOT_IN) env $(SAN_ENV_$(SAN)) $(IN_LAB_LIBS) tests/boot/run-machines $(firstword $(MACHINES)) --jobs 4
+boot-guests:
+	$(Q)$(BOOT_IN) env BUILD=$(BUILD) $(if $(KVM_UNIT_TESTS),KVM_UNIT_TESTS=$(KVM_UNIT_TESTS)) tests/boot/run $(BOOT_ARGS)
 check-lab: all guests
 	$(Q)tests/lab/run $(if $(CROSS),$(ARCH))
 
