@@ -8,6 +8,7 @@
 #include "src/config_rows.h"
 #include "src/machine.h"
 #include "src/snapshot/disk.h"
+#include "src/vm.h"
 #include "virtio/blk.h"
 
 #include <errno.h>
@@ -65,7 +66,7 @@ int describe_save(const struct machine *m, struct pack *out, struct err *e)
     pack_string(out, c->cpu);
     pack_u32(out, c->acpi);
     pack_u32(out, c->pci);
-    pack_u32(out, c->gic);
+    pack_u32(out, m->vm->kvm.irqchip_version); /* what it has, whatever was asked for */
     pack_u32(out, c->vmgenid);
     pack_u32(out, (uint32_t)c->devices.count);
     for (size_t i = 0; i < c->devices.count; i++) {
@@ -125,7 +126,8 @@ static int apply_board(struct config *c, struct unpack *in, struct differences *
     const bool acpi = unpack_u32(in) != 0, pci = unpack_u32(in) != 0;
     const uint32_t gic = unpack_u32(in);
     c->vmgenid = unpack_u32(in) != 0;
-    if (in->failed || memory == 0 || memory % 4096 != 0 || cpus == 0 || cpus > CPUS_MAX) {
+    if (in->failed || memory == 0 || memory % 4096 != 0 || cpus == 0 || cpus > CPUS_MAX ||
+        (gic != 0 && gic != 2 && gic != 3)) {
         return err_set(e, EINVAL, "its description is damaged");
     }
     if (strcmp(machine, board_machine) != 0) {
