@@ -72,7 +72,8 @@ static int refused(const struct kvm *kvm, int r, unsigned wanted, struct err *e)
             wanted == 0   ? "3 and no GICv2"
             : wanted == 2 ? "2"
                           : "3");
-    err_hint(e, wanted != 0 ? "--machine virt without gic= takes what there is"
+    err_hint(e, wanted != 0 ? "--machine virt without gic= takes what there is; a snapshot's is "
+                              "what it was saved with"
                             : "vmm needs a host with a GICv2 or GICv3 that has the virtualization "
                               "extensions (dmesg | grep -i gic)");
     err_status(e, EXIT_NO_KVM);

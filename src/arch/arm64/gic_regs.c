@@ -1,14 +1,15 @@
 /*
  * The registers of the GIC and its ITS: at a reset, and in snapshots.
  *
- * Those of the distributor, of each CPU's redistributor and CPU interface, and of the ITS are read
- * and written by number. Tables of the ITS and pending messages are in guest RAM: saving writes
- * them there, before RAM is saved. Lines are low afterwards, and devices raise theirs anew; the
- * timers' come with their registers.
+ * Those of the distributor, of each CPU's own part (GICv3: redistributor and CPU interface; GICv2:
+ * what the distributor has once for each CPU, and the CPU interface), and of the ITS are read and
+ * written by number. Tables of the ITS and pending messages are in guest RAM: saving writes them
+ * there, before RAM is saved. Lines are low afterwards, and devices raise theirs anew; the timers'
+ * come with their registers.
  *
  * Source: Linux Documentation/virt/kvm/devices/arm-vgic.rst, arm-vgic-v3.rst and arm-vgic-its.rst,
- * which give the order; Arm IHI 0048 and IHI 0069, chapter 12, for the registers and their reset
- * values.
+ * which give the order; Arm IHI 0048, chapter 4, and IHI 0069, chapter 12, for the registers and
+ * their reset values.
  * Locking: the vCPUs are paused.
  */
 #include "src/arch/arch.h"
@@ -25,7 +26,7 @@
 #define WORDS(bits) (VIRT_SPIS * (bits) / 32) /* for all SPIs at so many bits each */
 #define SGI_FRAME   0x10000
 
-/* --- what is saved ------------------------------------------------------- */
+/* --- what is saved of a GICv3 ---------------------------------------------- */
 
 /* Without the private interrupts, which are the redistributors'. IIDR chooses what follows. */
 static const struct attr_run distributor_runs[] = {
@@ -78,6 +79,40 @@ static const struct attr_run its_runs[] = {
 };
 static const struct attr_run its_control_runs[] = {{0x000, 1}};
 
+/* --- what is saved of a GICv2 ---------------------------------------------- */
+
+/* As above. IIDR lets IGROUPR be written. Where an interrupt goes, and whether to anyone, is known
+ * before it may be pending: that is when KVM gives it to a CPU. */
+static const struct attr_run distributor_v2_runs[] = {
+    {0x008, 1},        /* IIDR */
+    {0x000, 1},        /* CTLR */
+    {0x084, WORDS(1)}, /* IGROUPR */
+    {0x420, WORDS(8)}, /* IPRIORITYR */
+    {0x820, WORDS(8)}, /* ITARGETSR */
+    {0xc08, WORDS(2)}, /* ICFGR */
+    {0x104, WORDS(1)}, /* ISENABLER */
+    {0x204, WORDS(1)}, /* ISPENDR */
+    {0x304, WORDS(1)}, /* ISACTIVER */
+};
+/* The distributor has these once for each CPU. */
+static const struct attr_run private_v2_runs[] = {
+    {0x080, 1}, /* IGROUPR0 */
+    {0x400, 8}, /* IPRIORITYR */
+    {0xc00, 2}, /* ICFGR */
+    {0x100, 1}, /* ISENABLER0 */
+    {0x200, 1}, /* ISPENDR0 */
+    {0x300, 1}, /* ISACTIVER0 */
+};
+static const struct attr_run sgi_v2_runs[] = {{0xf20, 4}}; /* SPENDSGIR: by sender */
+/* PMR as KVM has it, which is not as the guest sees it. */
+static const struct attr_run cpu_interface_v2_runs[] = {
+    {0x00, 3}, /* CTLR, PMR, BPR */
+    {0x1c, 1}, /* ABPR */
+    {0xd0, 4}, /* APR */
+};
+
+/* --- both -------------------------------------------------------------------- */
+
 #define GROUP(name, step, width, runs)                                                             \
     {                                                                                              \
         KVM_DEV_ARM_VGIC_GRP_##name, step, width, runs, COUNT(runs)                                \
@@ -87,6 +122,38 @@ static const struct attr_group redistributor = GROUP(REDIST_REGS, 4, 4, redistri
 static const struct attr_group cpu_interface = GROUP(CPU_SYSREGS, 1, 8, cpu_interface_runs);
 static const struct attr_group its = GROUP(ITS_REGS, 8, 8, its_runs);
 static const struct attr_group its_control = GROUP(ITS_REGS, 8, 8, its_control_runs);
+static const struct attr_group distributor_v2 = GROUP(DIST_REGS, 4, 4, distributor_v2_runs);
+static const struct attr_group private_v2 = GROUP(DIST_REGS, 4, 4, private_v2_runs);
+static const struct attr_group sgi_v2 = GROUP(DIST_REGS, 4, 4, sgi_v2_runs);
+static const struct attr_group cpu_interface_v2 = GROUP(CPU_REGS, 4, 4, cpu_interface_v2_runs);
+
+/* Of a CPU. Where restoring can set bits but not clear them, ones are first written to the
+ * registers that clear. */
+struct cpu_part {
+    const struct attr_group *group;
+    struct attr_run clear; /* count 0: none */
+};
+
+struct gic_parts {
+    const struct attr_group *shared;
+    struct cpu_part own[3]; /* in this order; the first group begins with CTLR */
+};
+
+static const struct gic_parts parts_v3 = {
+    &distributor,
+    {
+        {&redistributor, {SGI_FRAME + 0x180, 1}}, /* ICENABLER0: KVM starts with the SGIs on */
+        {&cpu_interface, {0, 0}},
+    },
+};
+static const struct gic_parts parts_v2 = {
+    &distributor_v2,
+    {
+        {&private_v2, {0x180, 1}}, /* ICENABLER0 */
+        {&sgi_v2, {0xf10, 4}},     /* CPENDSGIR: by ISPENDR0 a CPU's SGIs are its own */
+        {&cpu_interface_v2, {0, 0}},
+    },
+};
 
 /* --- reset ---------------------------------------------------------------- */
 
@@ -120,7 +187,6 @@ static const struct reset redistributor_reset[] = {
     {{0x000, 1}, 0}, /* CTLR: no messages, before their tables go */
     {{0x070, 4}, 0}, /* PROPBASER, PENDBASER */
 };
-static const struct attr_group cpu_interface_v2 = {KVM_DEV_ARM_VGIC_GRP_CPU_REGS, 4, 4, NULL, 0};
 static const struct reset cpu_interface_v2_reset[] = {
     {{0x00, 3}, 0}, /* CTLR, PMR, BPR */
     {{0xd0, 4}, 0}, /* APR */
@@ -190,11 +256,41 @@ int gic_reset_cpu(struct kvm *kvm, unsigned index, uint64_t mpidr)
 
 /* --- snapshots ------------------------------------------------------------- */
 
-static bool has_cpu(struct kvm *kvm, unsigned index)
+static const struct gic_parts *parts_of(const struct kvm *kvm)
 {
-    uint32_t value;
-    return kvm_get_attr(kvm, kvm->irqchip_fd, redistributor.group, cpu_attr(virt_affinity(index)),
-                        &value) == 0;
+    return kvm->irqchip_version == 2 ? &parts_v2 : &parts_v3;
+}
+
+/* How attributes name vCPU index; false: there is none. */
+static bool find_cpu(struct kvm *kvm, unsigned index, uint64_t *cpu)
+{
+    uint32_t ctlr;
+    *cpu = kvm->irqchip_version == 2 ? (uint64_t)index << 32 : cpu_attr(virt_affinity(index));
+    return kvm_get_attr(kvm, kvm->irqchip_fd, parts_of(kvm)->own[0].group->group, *cpu, &ctlr) == 0;
+}
+
+static int move_cpu(struct kvm *kvm, uint64_t cpu, const struct attr_file *file)
+{
+    const struct cpu_part *own = parts_of(kvm)->own;
+    int r = 0;
+    for (size_t i = 0; i < COUNT(parts_v2.own) && own[i].group != NULL && r == 0; i++) {
+        if (file->in != NULL && !file->in->failed) {
+            r = attrs_fill(kvm, kvm->irqchip_fd, own[i].group, cpu, &own[i].clear, UINT32_MAX);
+        }
+        r = r < 0 ? r : attrs_move(kvm, kvm->irqchip_fd, own[i].group, cpu, file);
+    }
+    return r;
+}
+
+/* All but the ITS, which wants the redistributors before it. */
+static int move_gic(struct kvm *kvm, const struct attr_file *file)
+{
+    uint64_t cpu;
+    int r = attrs_move(kvm, kvm->irqchip_fd, parts_of(kvm)->shared, 0, file);
+    for (unsigned i = 0; r == 0 && find_cpu(kvm, i, &cpu); i++) {
+        r = move_cpu(kvm, cpu, file);
+    }
+    return r;
 }
 
 /* The ITS writes its tables to RAM before its registers are read, and reads them when all but CTLR
@@ -212,36 +308,32 @@ static int move_its(struct kvm *kvm, const struct attr_file *file)
     return r < 0 ? r : attrs_move(kvm, fd, &its_control, 0, file);
 }
 
-/* All but the ITS, which wants the redistributors before it. */
-static int move_gic(struct kvm *kvm, const struct attr_file *file)
-{
-    const int fd = kvm->irqchip_fd;
-    int r = attrs_move(kvm, fd, &distributor, 0, file);
-    for (unsigned i = 0; r == 0 && has_cpu(kvm, i); i++) {
-        const uint64_t cpu = cpu_attr(virt_affinity(i));
-        r = attrs_move(kvm, fd, &redistributor, cpu, file);
-        r = r < 0 ? r : attrs_move(kvm, fd, &cpu_interface, cpu, file);
-    }
-    return r;
-}
+/* The state of a GICv2 begins with this; that of a GICv3 with IIDR, which is never so small. */
+enum { GIC_V2_MARK = 2 };
 
-static int refuse_v2(const struct kvm *kvm, struct err *e)
+static int check_version(const struct kvm *kvm, struct unpack *in, struct err *e)
 {
-    if (kvm->irqchip_version == 3) {
-        return 0;
+    struct unpack behind = *in;
+    const bool is_v2 = unpack_u32(&behind) == GIC_V2_MARK;
+    if (!behind.failed && is_v2 != (kvm->irqchip_version == 2)) {
+        return err_set(e, ENOTSUP, "its interrupt controller is a GICv%d, this machine's a GICv%u",
+                       is_v2 ? 2 : 3, kvm->irqchip_version);
     }
-    err_set(e, ENOTSUP, "a machine with a GICv2 cannot be saved");
-    err_hint(e, "--machine virt,gic=3, where the host has one");
-    return -ENOTSUP;
+    if (is_v2) {
+        *in = behind;
+    }
+    return 0;
 }
 
 int arch_vm_save(struct kvm *kvm, struct pack *out, struct err *e)
 {
     const struct attr_file file = {.out = out};
-    if (refuse_v2(kvm, e) < 0) {
-        return -ENOTSUP;
+    int r = 0;
+    if (kvm->irqchip_version == 2) {
+        pack_u32(out, GIC_V2_MARK);
+    } else {
+        r = gic_command(kvm, kvm->irqchip_fd, KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES);
     }
-    int r = gic_command(kvm, kvm->irqchip_fd, KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES);
     r = r < 0 ? r : move_gic(kvm, &file);
     pack_u32(out, kvm->its_fd >= 0);
     if (r == 0 && kvm->its_fd >= 0) {
@@ -250,10 +342,17 @@ int arch_vm_save(struct kvm *kvm, struct pack *out, struct err *e)
     return r < 0 ? err_set(e, -r, "KVM cannot save the interrupt controller: %s", strerror(-r)) : 0;
 }
 
+static int refused_state(int r, struct err *e)
+{
+    err_set(e, -r, "KVM refused the state of the interrupt controller: %s", strerror(-r));
+    err_hint(e, "the snapshot is for hosts with the same interrupt controller and a KVM as new");
+    return r;
+}
+
 int arch_vm_load(struct kvm *kvm, struct unpack *in, struct err *e)
 {
     const struct attr_file file = {.in = in};
-    if (refuse_v2(kvm, e) < 0) {
+    if (check_version(kvm, in, e) < 0) {
         return -ENOTSUP;
     }
     int r = move_gic(kvm, &file);
@@ -265,7 +364,5 @@ int arch_vm_load(struct kvm *kvm, struct unpack *in, struct err *e)
     if (r == 0 && wanted) {
         r = move_its(kvm, &file);
     }
-    return r < 0 ? err_set(e, -r, "KVM refused the state of the interrupt controller: %s",
-                           strerror(-r))
-                 : 0;
+    return r < 0 ? refused_state(r, e) : 0;
 }
