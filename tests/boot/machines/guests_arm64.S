@@ -20,9 +20,10 @@
 #define SYSTEM_OFF   8
 #define SYSTEM_RESET 9
 
-/* Source: Arm IHI 0069 (GICv3). */
+/* Source: Arm IHI 0048 (GICv2), 0069 (GICv3). */
 #define GICD         0x08000000
-#define GICR         0x080a0000
+#define GICC         0x08010000 /* GICv2 */
+#define GICR         0x080a0000 /* GICv3 */
 #define ICC_IAR1     S3_0_C12_C12_0
 #define ICC_EOIR1    S3_0_C12_C12_1
 #define ICC_SRE      S3_0_C12_C12_5
@@ -164,8 +165,9 @@ GUEST(echo)
 END(echo)
 
 /*
- * GICv3: SPI 100, which is interrupt 132, at its edge; all others are off. Counts its interrupts in x15
- * and says so. Loaded where a table of vectors can be, of which the one it needs is 0x280 behind.
+ * SPI 100 of the GIC, which is interrupt 132, at its edge; all others are off. Counts its interrupts in
+ * x15 and says so. x6 is 0 where it is a GICv2: that has no field in GICD_TYPER for the bits of a number.
+ * Loaded where a table of vectors can be, of which the one it needs is 0x280 behind.
  */
 GUEST(interrupts)
         adr     x0, guest_interrupts
@@ -173,6 +175,10 @@ GUEST(interrupts)
         mov     x1, #GICD
         mov     x2, #GICR
         mov     x3, #UART
+        mov     x5, #GICC
+        ldr     w6, [x1, #4]    /* GICD_TYPER */
+        and     w6, w6, #0xf80000
+        cbz     w6, 1f
         ldr     w0, [x2, #0x14] /* GICR_WAKER: no sleep */
         and     w0, w0, #~2
         str     w0, [x2, #0x14]
@@ -180,14 +186,8 @@ GUEST(interrupts)
         str     w0, [x1]        /* GICD_CTLR: group 1, affinity routing */
         mov     w0, #-1
         str     w0, [x1, #0x90] /* GICD_IGROUPR4 */
-        mov     w0, #0x200
-        str     w0, [x1, #0xc20] /* GICD_ICFGR8 */
-        mov     w0, #0xa0
-        strb    w0, [x1, #0x484] /* GICD_IPRIORITYR */
         add     x4, x1, #0x6000
         str     xzr, [x4, #0x420] /* GICD_IROUTER132: CPU 0 */
-        mov     w0, #0x10
-        str     w0, [x1, #0x110] /* GICD_ISENABLER4 */
         mov     x0, #1
         msr     ICC_SRE, x0
         isb
@@ -196,15 +196,33 @@ GUEST(interrupts)
         mov     x0, #1
         msr     ICC_IGRPEN1, x0
         isb
+        b       2f
+1:      mov     w0, #1
+        str     w0, [x1]         /* GICD_CTLR */
+        strb    w0, [x1, #0x884] /* GICD_ITARGETSR: CPU 0 */
+        str     w0, [x5]         /* GICC_CTLR */
+        mov     w0, #0xff
+        str     w0, [x5, #4]     /* GICC_PMR */
+2:      mov     w0, #0x200
+        str     w0, [x1, #0xc20] /* GICD_ICFGR8 */
+        mov     w0, #0xa0
+        strb    w0, [x1, #0x484] /* GICD_IPRIORITYR */
+        mov     w0, #0x10
+        str     w0, [x1, #0x110] /* GICD_ISENABLER4 */
         msr     daifclr, #2
-0:      wfi
-        b       0b
+3:      wfi
+        b       3b
         .org    guest_interrupts + 0x280
-        mrs     x0, ICC_IAR1
         add     x15, x15, #1
+        cbz     w6, 4f
+        mrs     x0, ICC_IAR1
         str     w15, [x3, #UART_IBRD]
         msr     ICC_EOIR1, x0
         isb
+        eret
+4:      ldr     w0, [x5, #0xc]  /* GICC_IAR */
+        str     w15, [x3, #UART_IBRD]
+        str     w0, [x5, #0x10] /* GICC_EOIR */
         eret
 END(interrupts)
 
