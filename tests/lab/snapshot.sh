@@ -17,16 +17,17 @@ restore()
     check "$name: nothing is wrong" [ "$(grep -c '^guest: wrong:' "$log")" -eq 0 ]
 }
 
-# One boot, and machines from its snapshot: with disk and PCI devices in use, one after the other and some at a
-# time.
-group_snapshot()
+# forks AS KEEP [VMM OPTION]...: one boot, and machines from its snapshot: with disk and PCI devices in use, which
+# the step KEEP begins, one after the other and some at a time.
+forks()
 {
-    edus=0 with='' after='forked'
-    [ -e "$images/no-modules" ] || edus=1 with=,keep after='forked forked_devices'
-    boot snapshot-boot 0 "info$with,ready,$(echo "$after" | tr ' ' ,) vmm.edus=$edus vmm.engines=$edus" \
+    as=$1 edus=0 with='' after='forked'
+    [ -e "$images/no-modules" ] || edus=1 with=,$2 after='forked forked_devices'
+    shift 2
+    boot "$as-boot" 0 "info$with,ready,$(echo "$after" | tr ' ' ,) vmm.edus=$edus vmm.engines=$edus" \
         --initrd "$work/pcitools" --disk "$work/rootfs.img" --device "$edu,dma_delay=0" \
-        --device dma-engine,channels=3 --snapshot-save "$work/snap,when=console:ready for a snapshot"
-    check "snapshot-boot: it stops where it is saved" [ "$(grep -c 'goes on' "$log")" -eq 0 ]
+        --device dma-engine,channels=3 --snapshot-save "$work/snap,when=console:ready for a snapshot" "$@"
+    check "$as-boot: it stops where it is saved" [ "$(grep -c 'goes on' "$log")" -eq 0 ]
     end_boot
     sum=$(sha256sum <"$work/rootfs.img")
     done=0
@@ -34,7 +35,7 @@ group_snapshot()
         for _ in 1 2; do
             done=$((done + 1))
             (
-                restore "snapshot-$done"
+                restore "$as-$done"
                 end_boot
             ) >"$work/results.$done" &
         done
@@ -42,7 +43,12 @@ group_snapshot()
         cat "$work/results.$done" "$work/results.$((done - 1))"
         rm -f "$work/results".* "$work/console."*
     done
-    check "snapshot: no machine wrote to the disk" [ "$sum" = "$(sha256sum <"$work/rootfs.img")" ]
+    check "$as: no machine wrote to the disk" [ "$sum" = "$(sha256sum <"$work/rootfs.img")" ]
+}
+
+group_snapshot()
+{
+    forks snapshot keep
     snapshot_disk_full
     touch "$work/rootfs.img"
     "build/$arch/vmm" --snapshot-load "$work/snap" >/dev/null 2>"$errors"
