@@ -160,7 +160,8 @@ static bool needs_reset(void)
     return (virtio_read(&disk.virtio, VIRTIO_STATUS) & VIRTIO_NEEDS_RESET) != 0;
 }
 
-/* The interrupt follows the status bit (virtio 1.2, 2.1.2): another thread of vmm may be in between. */
+/* The interrupt follows the status bit (virtio 1.2, 2.1.2): another thread of vmm may be in
+ * between. */
 static void wait_for_config_interrupt(void)
 {
     while ((virtio_read(&disk.virtio, VIRTIO_INTERRUPT_STATUS) & VIRTIO_INT_CONFIG) == 0) {
