@@ -5,9 +5,9 @@
 #include "src/arch/board.h"
 #include "src/arch/cpu_spec.h"
 #include "src/base/err.h"
+#include "src/base/reserve.h"
 #include "src/base/trace.h"
 #include "src/config.h"
-#include "src/console/chardev.h"
 #include "src/device.h"
 #include "src/doctor.h"
 #include "src/machine.h"
@@ -134,7 +134,7 @@ int main(int argc, char **argv)
     struct err e = ERR_INIT;
     int status;
 
-    chardev_reserve_stdio();
+    reserve_stdio();
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of write() */
     status = config_parse(&config, argc, argv, &e);
     if (status == 0 && config.action == ACTION_RUN && config.snapshot_load != NULL) {

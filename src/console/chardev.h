@@ -83,10 +83,4 @@ void chardev_flush(struct chardev *c);
 /* Restore the terminal at once; async-signal-safe. Done on fatal signals by itself. */
 void chardev_restore_terminal(void);
 
-/*
- * For the start of main(): put something inert where descriptors 0, 1 or 2 are
- * closed, so that no file opened later becomes stdin or stdout by its number.
- */
-void chardev_reserve_stdio(void);
-
 #endif

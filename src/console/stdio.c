@@ -102,14 +102,3 @@ struct chardev *stdio_open(struct loop *loop, const struct chardev_escape *escap
     stream_set_output(&d->stream, stream_private_fd(STDOUT_FILENO, O_WRONLY));
     return &d->stream.chardev;
 }
-
-/* Opened the wrong way round, so that using them fails as if they were closed. */
-void chardev_reserve_stdio(void)
-{
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) < 0) {
-            /* The lowest free number is fd: all below it are in use. */
-            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
-        }
-    }
-}

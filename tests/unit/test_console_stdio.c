@@ -2,6 +2,7 @@
  * The console on stdin and stdout that are no terminals: flow control both ways,
  * and every sort of input and output that ends, breaks or was never there.
  */
+#include "src/base/reserve.h"
 #include "src/console/chardev.h"
 #include "tests/unit/console_fixture.h"
 
@@ -270,7 +271,7 @@ Test(console_stdio, closed_stdin_and_stdout_are_survived)
     from_stderr = pipe_as(STDERR_FILENO, O_NONBLOCK);
     close(STDIN_FILENO);
     close(STDOUT_FILENO);
-    chardev_reserve_stdio();
+    reserve_stdio();
     cr_assert(open("/dev/null", O_RDWR) > STDERR_FILENO, "their numbers are taken");
     con_open("stdio", NULL);
     loop_poll(con.loop);

@@ -7,6 +7,7 @@
  *   watch.c, verdict.c                                  what came, and what that means
  *   report.c, junit.c, screen.c, kept.c, outfile.c      telling
  */
+#include "src/base/reserve.h"
 #include "tools/suite/options.h"
 #include "tools/suite/outfile.h"
 #include "tools/suite/screen.h"
@@ -219,6 +220,7 @@ int main(int argc, char **argv)
     struct err e = ERR_INIT;
     int status;
 
+    reserve_stdio(); /* or pipes to a child take the numbers it wants for others */
     if (options_parse(&options, &suite, argc, argv, &e) < 0) {
         status = complain(&e, EXIT_USAGE);
     } else {

@@ -195,14 +195,24 @@ static void loop(struct run *run, int signal_fd, struct pollfd *fds)
 
 /* --- around it ----------------------------------------------------------------------------- */
 
+static bool is_ignored(int number)
+{
+    struct sigaction now;
+    return sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 static int watch_signals(struct run *run, struct err *e)
 {
-    static const int numbers[] = {SIGCHLD, SIGINT, SIGTERM, SIGHUP};
+    static const int numbers[] = {SIGCHLD, SIGINT, SIGTERM, SIGQUIT};
     sigset_t set;
 
+    signal(SIGCHLD, SIG_DFL); /* where it is ignored the kernel reaps children, and tells nobody */
     sigemptyset(&set);
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         sigaddset(&set, numbers[i]);
+    }
+    if (!is_ignored(SIGHUP)) { /* as nohup(1) does; a signalfd would give it all the same */
+        sigaddset(&set, SIGHUP);
     }
     sigprocmask(SIG_BLOCK, &set, &run->signals);
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -24,6 +24,7 @@ for word; do
     child) sleep 1000 & echo $! >&8 ;;
     deaf) trap '' TERM ;;
     hang) exec sleep 1000 ;;
+    wait) read -r <"$top/go" ;;
     */snapshot*) [[ -z ${save-} ]] || : >"${word%%,*}" ;;
     esac
 done
@@ -330,6 +331,41 @@ case_cli_suite_killed() {
     kill -KILL "$pid"
     read -r -t "$limit" -u 9 boot # 1: the end of the file
     [[ $? -eq 1 ]] || fail "the boot still runs"
+}
+
+# Who starts vmm-test may ignore the ends of children, or have closed standard streams.
+# shellcheck disable=SC2016 # expressions of the inner shell
+case_cli_suite_surroundings() {
+    local closed
+    export TMPDIR=$PWD
+    make_fake
+    printf '%s\n' 'boot a' ' kernel none' " timeout $(amount 5 60)" >s
+    run bash -c 'trap "" CHLD; exec "$@"' - "$VMM_TEST" --vmm ./fake s
+    expect_status 0
+    printf '%s\n' ' options cat message=heard' " input text 'seen'" ' expect ^seen$' ' expect-message ^heard$' \
+        'boot b' ' kernel none' ' options exit=1' >>s
+    for closed in '<&-' '>&-' '2>&-' '<&- >&- 2>&-'; do
+        bash -c '"$@" '"$closed" - "$VMM_TEST" --vmm ./fake s --tap tap >out 2>err
+        expect_equal "$(grep -o '^.*ok [12]' tap)" $'ok 1\nnot ok 2'
+        bash -c '"$@" '"$closed" - "$VMM_TEST" --vmm ./missing s --tap tap >out 2>err
+        expect_equal "$(grep -c ': cannot run .*/missing: No such file' tap)" 2
+    done
+}
+
+case_cli_suite_nohup() {
+    export TMPDIR=$PWD
+    make_fake
+    mkfifo pids go
+    exec 7<>go
+    printf '%s\n' 'boot a' ' kernel none' " timeout $limit" ' options wait' >s
+    (trap '' HUP; exec "$VMM_TEST" --vmm ./fake s) >out 2>err &
+    local pid=$! boot
+    exec 9<>pids
+    read -r -t "$limit" -u 9 boot || fail "the boot did not start"
+    kill -HUP "$pid"
+    echo >&7
+    wait "$pid"
+    expect_verdict a '^ok'
 }
 
 case_cli_suite_terminal() {
