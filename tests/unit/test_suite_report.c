@@ -295,6 +295,10 @@ Test(suite_report, commands)
     char **argv = command_build(&b, "vmm", NULL, &pool);
     cr_assert_str_eq(command_text(argv, &pool),
                      "vmm --kernel /k --append 'it'\\''s x' '' --disk disk0,ro");
+    list_add(&pool, &b.options, "a\nnot ok\033'\\");
+    argv = command_build(&b, "vmm", NULL, &pool);
+    cr_assert_not_null(strstr(command_text(argv, &pool), " $'a\\012not ok\\033\\'\\\\' "), "%s",
+                       command_text(argv, &pool));
     b.prepares = true;
     b.ready = "a,b";
     argv = command_build(&b, "vmm", "/t,/s", &pool);

@@ -3,6 +3,8 @@
  */
 #include "tools/suite/command.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 static void add_options(struct list *to, const struct boot *b, struct pool *pool)
@@ -77,6 +79,24 @@ char **command_build(const struct boot *b, const char *vmm, const char *snapshot
     return argv;
 }
 
+/* $'...' around a word with control characters, as bash knows it: a report has lines of its own. */
+static const char *escaped(const char *word, struct pool *pool)
+{
+    char *text = pool_alloc(pool, 4 * strlen(word) + 4);
+    char *to = stpcpy(text, "$'");
+
+    for (; *word != '\0'; word++) {
+        if (iscntrl((unsigned char)*word)) {
+            to += sprintf(to, "\\%03o", (unsigned char)*word);
+        } else {
+            to = stpcpy(to, *word == '\'' || *word == '\\' ? "\\" : "");
+            *to++ = *word;
+        }
+    }
+    *to = '\'';
+    return text;
+}
+
 /* '...' around a word a shell would not take as it is; a quote in it becomes '\''. */
 static const char *quoted(const char *word, struct pool *pool)
 {
@@ -86,6 +106,11 @@ static const char *quoted(const char *word, struct pool *pool)
 
     if (length > 0 && strspn(word, plain) == length) {
         return word;
+    }
+    for (size_t i = 0; i < length; i++) {
+        if (iscntrl((unsigned char)word[i])) {
+            return escaped(word, pool);
+        }
     }
     char *text = pool_alloc(pool, 4 * length + 3);
     char *to = text;
