@@ -179,7 +179,8 @@ static const struct {
     {"boot a\nboot b\n kernel k\n", "t:1: error: 'a' has no kernel"},
     {BOOT BOOT, "t:3: error: there is a boot 'a' already, at t:1"},
     {BOOT " repeat 2\nboot a.2\n kernel k\n", "already, at t:"},
-    {"kernel k\n", "t:1: error: kernel comes before the first boot"},
+    {"kernel k\n", "t:1: error: kernel is said of no boot"},
+    {BOOT "default timeout 1\n options x\n", "t:4: error: options is said of no boot"},
     {BOOT " kernle k\n", "t:3: error: there is no 'kernle'\nt:3: hint: did you mean 'kernel'?"},
     {"bot a\n", "t:1: error: there is no 'bot'\nt:1: hint: did you mean 'boot'?"},
     {BOOT " xyzzy\n", "t:3: error: there is no 'xyzzy'\nt:3: hint: boot NAME begins"},
@@ -205,7 +206,12 @@ static const struct {
     {BOOT " options \"a\n", "t:3: error: a quote (\") is not closed"},
     {BOOT " options \"\\q\"\n", "t:3: error: a backslash that means nothing"},
     {BOOT " options \"\\x4\"\n", "t:3: error: a backslash that means nothing"},
-    {BOOT " options \"\\x00\"\n", "t:3: error: an option of vmm cannot hold a NUL byte"},
+    {BOOT " options \"\\x00\"\n", "t:3: error: only an input text can hold a NUL byte"},
+    {BOOT " status \"0\\x00x\"\n", "t:3: error: only an input text can hold a NUL byte"},
+    {BOOT " input file \"a\\x00x\"\n", "t:3: error: only an input text can hold a NUL byte"},
+    {BOOT " disk copy \"a\\x00x\"\n", "t:3: error: only an input text can hold a NUL byte"},
+    {"boot \"a\\x00x\"\n kernel k\n", "t:1: error: only an input text can hold a NUL byte"},
+    {"boot a.again1\n kernel k\n", "t:1: error: 'a.again1' is no name for a boot"},
     {BOOT " options ${NOT_SET}\n",
      "t:3: error: the variable NOT_SET is not set\nt:3: hint: vmm-test -D NAME=VALUE"},
     {BOOT " options ${1}\n", "t:3: error: '${' begins no variable"},
@@ -262,6 +268,29 @@ Test(suite_parse, all_mistakes_are_told_up_to_twenty)
     cr_assert_not_null(strstr(f.mistakes, "t:22: error"));
     cr_assert_null(strstr(f.mistakes, "t:23: error"));
     cr_assert_not_null(strstr(f.mistakes, "t: error: and more"));
+}
+
+/* Names that are none are not the same, and a file has no mistakes of others. */
+Test(suite_parse, a_mistake_is_told_once)
+{
+    static const char one[] = "boot a/b\n kernel k\nboot c/d\n kernel k\n";
+    static const char twice[] = "boot a\n kernel k\nboot a\n kernel k\n";
+    static const char again[] = "boot x.again\n kernel k\nboot x.again.again\n kernel k\n";
+    char *more = NULL;
+    size_t length;
+
+    parse(one);
+    cr_assert_null(strstr(f.mistakes, "already"), "%s", f.mistakes);
+    suite_fixture_end(&f);
+
+    start();
+    parse(twice);
+    cr_assert_not_null(strstr(f.mistakes, "t:3: error: there is a boot 'a' already, at t:1"));
+    FILE *to = open_memstream(&more, &length);
+    int result = suite_parse(&f.suite, "u", "/f", again, strlen(again), to);
+    fclose(to);
+    cr_assert(result == 0 && length == 0, "%s", more);
+    free(more);
 }
 
 Test(suite_parse, odd_bytes_and_long_lines)

@@ -23,14 +23,24 @@ struct tail tail_of(const struct watch *w, struct pool *pool)
     };
 }
 
-void kept_forget(const char *folder, const char *name)
+/* Whether there was a console: NAME has one where NAME.again1 has, and so on. */
+static bool forget_attempt(const char *folder, const char *name)
 {
-    static const char *const kinds[] = {"console", "messages"};
     char path[PATH_MAX];
 
-    for (size_t i = 0; i < 2; i++) {
-        snprintf(path, sizeof(path), "%s/%s.%s", folder, name, kinds[i]);
-        unlink(path);
+    snprintf(path, sizeof(path), "%s/%s.messages", folder, name);
+    unlink(path);
+    snprintf(path, sizeof(path), "%s/%s.console", folder, name);
+    return unlink(path) == 0;
+}
+
+void kept_forget(const char *folder, const char *name)
+{
+    char again[PATH_MAX];
+    unsigned attempt = 0;
+
+    for (bool was = forget_attempt(folder, name); was; was = forget_attempt(folder, again)) {
+        snprintf(again, sizeof(again), "%s.again%u", name, ++attempt);
     }
 }
 

@@ -23,12 +23,30 @@ struct keyword {
 
 /* --- words and paths --------------------------------------------------------- */
 
+/* A name, path, number or option of vmm would end at a NUL byte. */
+static int check_string(const struct word *w, struct err *e)
+{
+    return memchr(w->text, '\0', w->length) == NULL
+               ? 0
+               : err_set(e, EINVAL, "only an input text can hold a NUL byte");
+}
+
+static int split_strings(struct reader *r, const char *rest, struct list *words, struct err *e)
+{
+    int ret = words_split(&r->scope, rest, words, e);
+
+    for (size_t i = 0; i < words->count && ret == 0; i++) {
+        ret = check_string(list_at(words, i), e);
+    }
+    return ret;
+}
+
 const struct word *keyword_one_word(struct reader *r, const char *rest, const char *what,
                                     struct err *e)
 {
     struct list words = {0};
 
-    if (words_split(&r->scope, rest, &words, e) < 0) {
+    if (split_strings(r, rest, &words, e) < 0) {
         return NULL;
     }
     if (words.count != 1) {
@@ -63,16 +81,13 @@ static int set_kernel(struct reader *r, struct boot *b, const char *rest, struct
 static int set_options(struct reader *r, struct boot *b, const char *rest, struct err *e)
 {
     struct list words = {0};
-    int ret = words_split(&r->scope, rest, &words, e);
+    int ret = split_strings(r, rest, &words, e);
 
     if (ret == 0 && words.count == 0) {
         return err_set(e, EINVAL, "the options are missing");
     }
     for (size_t i = 0; i < words.count && ret == 0; i++) {
         const struct word *w = list_at(&words, i);
-        if (memchr(w->text, '\0', w->length) != NULL) {
-            return err_set(e, EINVAL, "an option of vmm cannot hold a NUL byte");
-        }
         list_add(&r->scope.suite->pool, &b->options, w->text);
     }
     return ret;
@@ -199,7 +214,7 @@ static int set_input(struct reader *r, struct boot *b, const char *rest, struct 
         const struct word *w = list_at(&words, 1);
         b->input = INPUT_FILE;
         b->input_text = absolute(r, w->text);
-        return 0;
+        return check_string(w, e);
     }
     return err_set(e, EINVAL, "the input is neither a text nor a file");
 }
@@ -210,7 +225,7 @@ static int set_disk(struct reader *r, struct boot *b, const char *rest, struct e
     struct disk *d = pool_alloc(pool, sizeof(*d));
     struct list words = {0};
 
-    if (words_split(&r->scope, rest, &words, e) < 0) {
+    if (split_strings(r, rest, &words, e) < 0) {
         return -EINVAL;
     }
     const struct word *kind = words.count == 2 || words.count == 3 ? list_at(&words, 0) : NULL;

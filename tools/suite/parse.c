@@ -2,6 +2,7 @@
  * Suite files: lines, blocks, and what must hold between blocks. See suite.h.
  */
 #include "tools/suite/reader.h"
+#include "tools/suite/verdict.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -47,6 +48,18 @@ static void mistake(struct reader *r, unsigned line, const struct err *e)
 
 /* --- blocks ----------------------------------------------------------------------- */
 
+/* NAME.again1 and so on are the files of NAME's reruns. */
+static bool is_of_a_rerun(const char *name)
+{
+    static const char mark[] = ".again";
+    const char *at = strrchr(name, '.');
+    if (at == NULL || strncmp(at, mark, strlen(mark)) != 0) {
+        return false;
+    }
+    at += strlen(mark);
+    return *at != '\0' && at[strspn(at, "0123456789")] == '\0';
+}
+
 static bool name_is_good(const char *name)
 {
     static const char others[] = "._+=,:@-";
@@ -57,7 +70,7 @@ static bool name_is_good(const char *name)
             return false;
         }
     }
-    return n > 0 && n <= NAME_MAX_BYTES && name[0] != '.' && name[0] != '-';
+    return n > 0 && n <= NAME_MAX_BYTES && name[0] != '.' && name[0] != '-' && !is_of_a_rerun(name);
 }
 
 static void add_boot(struct reader *r, const struct boot *b)
@@ -118,6 +131,9 @@ static void end_block(struct reader *r)
         mistake(r, b->line, &e);
         return;
     }
+    if (!r->named) { /* that has been said */
+        return;
+    }
     if (r->scope.suite->boots.count + (r->repeat > 0 ? r->repeat : 1) > BOOTS_MAX) {
         err_set(&e, EINVAL, "more than %d boots", BOOTS_MAX);
         mistake(r, b->line, &e);
@@ -158,6 +174,7 @@ static int begin_block(struct reader *r, bool prepares, const char *rest, struct
     b->line = r->line;
     b->prepares = prepares;
     r->boot = b;
+    r->named = false;
     r->repeat = 0;
     r->given = 0;
     name = keyword_one_word(r, rest, "the name", e);
@@ -166,10 +183,12 @@ static int begin_block(struct reader *r, bool prepares, const char *rest, struct
     }
     if (!name_is_good(name->text)) {
         int ret = err_set(e, EINVAL, "'%s' is no name for a boot", name->text);
-        err_hint(e, "up to %d letters, digits and ._+=,:@- (files are named so)", NAME_MAX_BYTES);
+        err_hint(e, "up to %d letters, digits and ._+=,:@- (files are named so, and NAME.again1)",
+                 NAME_MAX_BYTES);
         return ret;
     }
     b->name = name->text;
+    r->named = true;
     return 0;
 }
 
@@ -200,7 +219,7 @@ static int read_keyword(struct reader *r, const char *keyword, char *rest, struc
         struct boot nobody = r->defaults;
         int ret = keyword_apply(r, &nobody, true, keyword, rest, e);
         if (ret == 0) {
-            ret = err_set(e, EINVAL, "%s comes before the first boot", keyword);
+            ret = err_set(e, EINVAL, "%s is said of no boot", keyword);
             err_hint(e, "boot NAME begins a boot; default %s ... is for all that follow", keyword);
         }
         return ret;
@@ -264,11 +283,11 @@ static void check_names(struct reader *r)
         const struct boot *a = sorted[i - 1];
         const struct boot *b = sorted[i];
         struct err e = ERR_INIT;
-        if (strcmp(a->name, b->name) == 0) {
-            /* The later of the two is the mistake, unless it is of a file that was read before. */
-            const struct boot *later =
-                a->file == r->file && (b->file != r->file || a->line > b->line) ? a : b;
-            const struct boot *other = later == a ? b : a;
+        /* The later of the two is the mistake; files that were read before have had theirs. */
+        const struct boot *later =
+            a->file == r->file && (b->file != r->file || a->line > b->line) ? a : b;
+        const struct boot *other = later == a ? b : a;
+        if (strcmp(a->name, b->name) == 0 && later->file == r->file) {
             err_set(&e, EINVAL, "there is a boot '%s' already, at %s:%u", a->name, other->file,
                     other->line);
             mistake(r, later->line, &e);
@@ -349,7 +368,8 @@ static char *read_whole(struct pool *pool, const char *path, size_t *length)
 int suite_read(struct suite *s, const char *path, FILE *to, struct err *e)
 {
     size_t length;
-    const char *file = pool_copy(&s->pool, path, strlen(path));
+    const char *file =
+        printable(&s->pool, path, strlen(path), SIZE_MAX); /* for messages, reports */
     const char *text = read_whole(&s->pool, path, &length);
     char folder[PATH_MAX];
 

@@ -16,6 +16,7 @@ struct reader {
 
     struct boot defaults; /* what a boot begins with */
     struct boot *boot;    /* the block that is being read, or NULL */
+    bool named;           /* and its name is good */
     uint64_t repeat;      /* how often it is to run */
     unsigned long given;  /* keywords that it has, a bit each, of those that come once */
 };

@@ -248,6 +248,7 @@ case_cli_suite_reruns() {
     [[ -e vmm-test-logs/a.console && -e vmm-test-logs/a.again1.console ]] || fail "not all was kept"
     suite 1 s
     expect_verdict a '^ok - a$'
+    [[ ! -e vmm-test-logs/a.again1.console ]] || fail "a console of an earlier run was left"
 }
 
 case_cli_suite_mistakes() {
@@ -257,6 +258,9 @@ case_cli_suite_mistakes() {
     suite 2 s t
     expect_err '^s:3: error: there is no .statsu.$' "^s:3: hint: did you mean 'status'" \
         "^t:1: error: 'b' has no kernel$"
+    mv s $'s\033\n'
+    suite 2 $'s\033\n'
+    expect_err '^s[?][?]:3: error: '
     suite 2 missing
     expect_err '^vmm-test: error: .*missing: No such file'
     suite 2 .
