@@ -120,7 +120,7 @@ void slot_read_start(struct slot *s, struct run *run)
 /* Whether there may be more. */
 static bool read_some(int *fd, struct watch *w)
 {
-    static char buffer[65536];
+    static char buffer[WATCH_LINE_MAX];
     ssize_t n = read(*fd, buffer, sizeof(buffer));
 
     if (n > 0) {
