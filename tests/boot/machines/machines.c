@@ -37,3 +37,21 @@ const char *micro_guest(const char *name)
     snprintf(option, sizeof(option), "kernel=%s/guests/%s", build_folder(), name);
     return option;
 }
+
+void crashes(struct vmm *m, const char *reason, const char *shown)
+{
+    struct vmm_stop stop;
+    char *text = NULL;
+    size_t size;
+
+    cr_assert(vmm_run(m, NULL, &stop, NULL) == 0);
+    cr_assert(stop.why == VMM_ENDED && stop.status == 126, "%s", stop.text);
+    cr_assert(strstr(stop.text, reason) != NULL, "%s", stop.text);
+    FILE *out = open_memstream(&text, &size);
+    vmm_transcript(m, out);
+    fclose(out);
+    cr_assert(strstr(text, "when it crashed") != NULL, "%s", text);
+    cr_assert(strstr(text, shown) != NULL, "%s", text);
+    free(text);
+    vmm_free(m);
+}

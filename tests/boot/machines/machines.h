@@ -47,6 +47,18 @@
     struct vmm *m = vmmtest_machine("memory=1M", __VA_ARGS__);                                     \
     LOAD(m, mode, at, name)
 
+/* A machine with that guest ends with this status. */
+#define ENDS(status, mode, at, name, option)                                                       \
+    do {                                                                                           \
+        MACHINE(m, mode, at, name, option);                                                        \
+        vmm_expect_status(m, status);                                                              \
+        vmm_free(m);                                                                               \
+    } while (0)
+
+/* It crashes for this reason, and its transcript has this text beside the registers of then. Frees
+ * it. */
+void crashes(struct vmm *m, const char *reason, const char *shown);
+
 /* The path of a micro-guest or other file of this build. Valid until the next call. */
 const char *built(const char *name);
 

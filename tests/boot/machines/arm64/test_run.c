@@ -13,43 +13,24 @@ GUEST(halt_for_ever);
 
 Test(run, power_off)
 {
-    MACHINE(m, VMM_EL1, CODE, power_off, "cpus=2");
-    vmm_expect_status(m, 0);
-    vmm_free(m);
+    ENDS(0, VMM_EL1, CODE, power_off, "cpus=2");
 }
 
 /* What vmm_load() put there would be gone. */
 Test(run, reboot_of_loaded_code_is_an_end)
 {
-    MACHINE(m, VMM_EL1, CODE, reboot, "machine=virt");
-    vmm_expect_status(m, 0);
-    vmm_free(m);
+    ENDS(0, VMM_EL1, CODE, reboot, "machine=virt");
 }
 
 Test(run, panic)
 {
-    MACHINE(m, VMM_EL1, CODE, panic, "machine=virt");
-    vmm_expect_status(m, 127);
-    vmm_free(m);
+    ENDS(127, VMM_EL1, CODE, panic, "machine=virt");
 }
 
 Test(run, crash)
 {
-    struct vmm_stop stop;
-    char *text = NULL;
-    size_t size;
-
     MACHINE(m, VMM_EL1, CODE, crash, "machine=virt");
-    cr_assert(vmm_run(m, NULL, &stop, NULL) == 0);
-    cr_assert(stop.why == VMM_ENDED && stop.status == 126, "%s", stop.text);
-    cr_assert(strstr(stop.text, "KVM cannot carry out") != NULL, "%s", stop.text);
-    FILE *out = open_memstream(&text, &size);
-    vmm_transcript(m, out);
-    fclose(out);
-    cr_assert(strstr(text, "when it crashed") != NULL, "%s", text);
-    cr_assert(strstr(text, "code at 0x40010004: a9400440") != NULL, "%s", text);
-    free(text);
-    vmm_free(m);
+    crashes(m, "KVM cannot carry out", "code at 0x40010004: a9400440");
 }
 
 Test(refused, loading)
