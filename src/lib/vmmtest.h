@@ -56,9 +56,13 @@ VMM_API const char *vmmtest_reg_report(struct vmm *m, unsigned cpu, const char *
 VMM_API const char *vmmtest_memory_report(struct vmm *m, uint64_t gpa, const void *bytes,
                                           size_t len);
 
-/* --- on Criterion --------------------------------------------------------------- */
+#ifdef __cplusplus
+}
+#endif
 
-#ifndef VMMTEST_NO_CRITERION
+/* --- on Criterion: in C ----------------------------------------------------------- */
+
+#if !defined(VMMTEST_NO_CRITERION) && !defined(__cplusplus)
 #include <criterion/criterion.h>
 
 #define VMMTEST_NO_KVM 77 /* vmm_error.status: this host runs no guests */
@@ -109,9 +113,5 @@ static inline struct vmm *vmmtest_make(const char *const *options)
     VMMTEST_CHECK(vmmtest_memory_report(m, gpa, bytes, len))
 
 #endif /* VMMTEST_NO_CRITERION */
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

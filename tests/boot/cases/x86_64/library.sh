@@ -44,6 +44,16 @@ case_library_test_kit() {
     expect_err 'Passing: 1'
 }
 
+# The headers are C++, too, less what is on Criterion.
+# shellcheck disable=SC2046 # words of pkg-config
+case_cli_library_cplusplus() {
+    install_here
+    command -v c++ >/dev/null || skip "there is no C++ compiler"
+    printf '%s\n' '#include <vmm/vmmtest.h>' 'const char *dead(vmm *m) { return vmmtest_stop_report(m, VMM_DEAD); }' >t.cc
+    run c++ -Wall -Werror -fsyntax-only $(pkg-config --cflags vmm) t.cc
+    expect_status 0
+}
+
 # Only the interface can be seen from outside, in either form.
 case_cli_library_symbols() {
     install_here
