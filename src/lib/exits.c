@@ -113,6 +113,9 @@ static int set_place(struct vmm_pattern *p, char *word, struct err *e)
     if (p->any_place || is_number(word)) {
         return p->any_place ? 0 : opt_u64(word, 0, UINT64_MAX, &p->exit.address, e);
     }
+    if (plus == word) {
+        return err_set(e, EINVAL, "'%s' is an offset in no region", word);
+    }
     if (plus != NULL) {
         *plus = '\0';
     }

@@ -17,6 +17,7 @@
 #define EVENTS_DEFAULT  1000000
 #define CPU_MS_DEFAULT  5000
 #define IDLE_MS_DEFAULT 5000
+#define LINE_PIECE      4096 /* of a line on the console; vmm.h says so */
 
 /* --- on vCPU threads ------------------------------------------------------- */
 
@@ -64,24 +65,26 @@ static void on_silent(void *opaque, unsigned cpu)
 
 /* --- the console ----------------------------------------------------------- */
 
-/* Does the text, from the line at m->line on, have what is waited for? Complete lines are passed.
- */
+/* Does the text, from the line at m->line on, have what is waited for? Complete lines are passed,
+ * and so are pieces of one that does not end: each byte that comes has all of the rest compared. */
 static bool find_line(struct vmm *m, const char *text, size_t len)
 {
     while (true) {
         const char *line = text + m->line;
-        const char *end = memchr(line, '\n', len - m->line);
-        const size_t line_len = end != NULL ? (size_t)(end - line) : len - m->line;
+        const size_t left = len - m->line;
+        const size_t here = left < LINE_PIECE ? left : LINE_PIECE;
+        const char *end = memchr(line, '\n', here);
+        const size_t line_len = end != NULL ? (size_t)(end - line) : here;
         regmatch_t match = {.rm_so = 0, .rm_eo = (regoff_t)line_len};
 
         if (regexec(m->goal.regex, line, 1, &match, REG_STARTEND) == 0) {
             m->match_end = m->line + (size_t)match.rm_eo;
             return true;
         }
-        if (end == NULL) {
+        if (end == NULL && here < LINE_PIECE) {
             return false;
         }
-        m->line += line_len + 1;
+        m->line += line_len + (end != NULL);
     }
 }
 

@@ -53,28 +53,33 @@ static void print_vcpus(const struct vmm *m, FILE *out)
     }
 }
 
-static void print_text(const char *what, const char *text, FILE *out)
+/* A guest may print NUL bytes, too. */
+static void print_text(const char *what, const char *text, size_t len, FILE *out)
 {
-    const size_t len = strlen(text);
-    const char *p = len > CONSOLE_SHOWN ? text + len - CONSOLE_SHOWN : text;
+    const char *end = text + len;
+    const char *p = len > CONSOLE_SHOWN ? end - CONSOLE_SHOWN : text;
 
     if (len == 0) {
         return;
     }
     fprintf(out, "  %s\n", what);
-    while (*p != '\0') {
-        const size_t line = strcspn(p, "\n");
+    while (p < end) {
+        const char *newline = memchr(p, '\n', (size_t)(end - p));
+        const char *line_end = newline != NULL ? newline : end;
         fputs("    ", out);
-        for (size_t i = 0; i < line; i++) {
-            fputc((unsigned char)p[i] < ' ' || p[i] == 0x7f ? '?' : p[i], out);
+        for (; p < line_end; p++) {
+            fputc((unsigned char)*p < ' ' || *p == 0x7f ? '?' : *p, out);
         }
         fputc('\n', out);
-        p += line + (p[line] == '\n');
+        p += newline != NULL;
     }
 }
 
 void vmm_transcript(struct vmm *m, FILE *out)
 {
+    const char *text;
+    size_t len;
+
     if (m->ran) {
         fprintf(out, "  it stopped: %s\n", m->last.text);
     }
@@ -82,6 +87,8 @@ void vmm_transcript(struct vmm *m, FILE *out)
     if (m->loaded) {
         print_vcpus(m, out);
     }
-    print_text("console output not looked at:", vmm_console(m, NULL), out);
-    print_text("messages:", vmm_log(m), out);
+    text = vmm_console(m, &len);
+    print_text("console output not looked at:", text, len, out);
+    text = vmm_log(m);
+    print_text("messages:", text, strlen(text), out);
 }

@@ -204,8 +204,9 @@ VMM_API int vmm_run_to_exit(struct vmm *m, const struct vmm_pattern *p,
 
 /*
  * The same, until a line of console output matches the extended regular expression; the line need
- * not be complete. Output up to the end of the match is not looked at again. -EINVAL: *e says what
- * is wrong with the expression.
+ * not be complete, and of one longer than 4096 bytes each 4096 are compared by themselves. Output
+ * up to the end of the match is not looked at again. -EINVAL: *e says what is wrong with the
+ * expression.
  */
 VMM_API int vmm_run_to_console(struct vmm *m, const char *regex, const struct vmm_limits *limits,
                                struct vmm_stop *stop, struct vmm_error *e);

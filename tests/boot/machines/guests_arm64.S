@@ -105,6 +105,13 @@ GUEST(crash)
         ldp     x0, x1, [x2]
 END(crash)
 
+/* Prints w0 for ever. */
+GUEST(flood)
+        mov     x1, #UART
+0:      str     w0, [x1]
+        b       0b
+END(flood)
+
 GUEST(spin)
 0:      b       0b
 END(spin)

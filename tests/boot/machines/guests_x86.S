@@ -87,6 +87,13 @@ GUEST(crash, 64)
         ud2
 END(crash)
 
+/* Prints %al for ever. */
+GUEST(flood, 64)
+        mov     $COM1, %edx
+0:      out     %al, %dx
+        jmp     0b
+END(flood)
+
 GUEST(spin, 64)
 0:      jmp     0b
 END(spin)

@@ -62,6 +62,7 @@ Test(patterns, mistakes)
         {"0 bytes", "'0'"},
         {"value 0x10000000000000000", "range"},
         {"cpu", "after 'cpu'"},
+        {"at +8", "'+8'"},
         {"at a-region-whose-name-is-longer-than-any-region-can-ever-be", "too long"},
     };
     struct vmm_pattern p;

@@ -10,6 +10,7 @@
 GUEST(count);
 GUEST(echo);
 GUEST(exit);
+GUEST(flood);
 
 Test(state, registers_need_code)
 {
@@ -121,6 +122,37 @@ Test(console, expectation_of_what_is_there)
     vmm_expect_console(m, "^two$");
     vmm_expect_console(m, "^three$");
     cr_assert(vmmtest_console_report(m, "^one$") != NULL, "it is behind us");
+    vmm_free(m);
+}
+
+/* A guest that prints no newline has no line that grows with all it prints. */
+Test(console, line_without_end)
+{
+    const struct vmm_limits limits = {.events = 10000};
+    struct vmm_stop stop;
+
+    MACHINE(m, MODE, CODE, flood, "cpus=1");
+    cr_assert(vmm_set_reg(m, 0, REG_VALUE, 'x', NULL) == 0);
+    cr_assert(vmm_run_to_console(m, "^x{4097}", &limits, &stop, NULL) == 0);
+    cr_assert(stop.why == VMM_EVENTS, "%s", stop.text);
+    cr_assert(vmm_run_to_console(m, "^x{4096}$", &limits, &stop, NULL) == 0);
+    cr_assert(stop.why == VMM_MATCHED, "%s", stop.text);
+    vmm_free(m);
+}
+
+Test(console, transcript_of_nul_bytes)
+{
+    struct vmm_stop stop;
+    char *text = NULL;
+    size_t size;
+
+    MACHINE(m, MODE, CODE, flood, "cpus=1");
+    cr_assert(vmm_run(m, &(struct vmm_limits){.events = 3}, &stop, NULL) == 0);
+    FILE *out = open_memstream(&text, &size);
+    vmm_transcript(m, out);
+    fclose(out);
+    cr_assert(strstr(text, "console output not looked at:\n    ???\n") != NULL, "%s", text);
+    free(text);
     vmm_free(m);
 }
 
