@@ -5,9 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -142,6 +144,29 @@ static int cannot_write(const struct out_dir *o, int error, struct err *e)
     return -error;
 }
 
+/*
+ * A new file in parent_fd, of a name that nobody has: what is there already, of another vmm or of one
+ * that was killed, stays. -errno.
+ */
+static int open_temporary(struct out_dir *o)
+{
+    uint64_t number;
+
+    do {
+        if (getrandom(&number, sizeof(number), 0) != sizeof(number)) {
+            return -errno;
+        }
+        snprintf(o->temporary, sizeof(o->temporary), ".vmm-out.%016" PRIx64, number);
+        o->file_fd = openat(o->parent_fd, o->temporary,
+                            O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    } while (o->file_fd < 0 && errno == EEXIST);
+    if (o->file_fd < 0) {
+        o->temporary[0] = '\0';
+        return -errno;
+    }
+    return 0;
+}
+
 int out_begin_file(struct out_dir *o, const char *path, size_t len, unsigned mode, struct err *e)
 {
     o->parent_fd = open_parent(o, path, len, o->name, e);
@@ -149,15 +174,8 @@ int out_begin_file(struct out_dir *o, const char *path, size_t len, unsigned mod
         return o->parent_fd;
     }
     o->mode = mode & 0777;
-    snprintf(o->temporary, sizeof(o->temporary), ".vmm-out.%d", (int)getpid());
-    unlinkat(o->parent_fd, o->temporary, 0); /* of a run that was killed, with the same number */
-    o->file_fd = openat(o->parent_fd, o->temporary,
-                        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (o->file_fd < 0) {
-        o->temporary[0] = '\0';
-        return cannot_write(o, errno, e);
-    }
-    return 0;
+    const int ret = open_temporary(o);
+    return ret < 0 ? cannot_write(o, -ret, e) : 0;
 }
 
 int out_data(struct out_dir *o, const void *data, size_t len, struct err *e)

@@ -148,6 +148,24 @@ Test(exec_out, half_a_file_leaves_nothing)
     cr_assert_eq(entries("back"), 0);
 }
 
+/* Of a vmm in another pid namespace, or of one that was killed. */
+Test(exec_out, the_half_file_of_another_run_stays)
+{
+    struct out_dir other;
+    char name[64];
+
+    snprintf(name, sizeof(name), "back/.vmm-out.%d", (int)getpid());
+    close(open(name, O_WRONLY | O_CREAT, 0644));
+    cr_assert_eq(out_open(&other, "back", &e), 0);
+    cr_assert_eq(out_begin_file(&other, "two", 3, 0644, &e), 0);
+    cr_assert_eq(out_data(&other, "2", 1, &e), 0);
+    cr_assert_eq(add("one", "1"), 0, "%s", e.what);
+    cr_assert_eq(out_end_file(&other, &e), 0, "%s", e.what);
+    out_close(&other);
+    cr_assert_eq(access(name, F_OK), 0);
+    cr_assert_eq(entries("back"), 3);
+}
+
 Test(exec_out, a_full_disk_leaves_nothing)
 {
     const struct rlimit small = {100, 100};
