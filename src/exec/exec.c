@@ -24,6 +24,7 @@ static void tell_end(struct exec *x)
 {
     if (x->state != ENDED) {
         x->state = ENDED;
+        timer_cancel(&x->grace);
         x->ended(x->opaque, x->status);
     }
 }
@@ -34,7 +35,9 @@ void exec_finish(struct exec *x, int status)
     if (x->state < ENDING) {
         x->state = ENDING;
         x->status = x->timed_out ? EXIT_TIMEOUT : status;
-        timer_cancel(&x->grace);
+        if (!x->timed_out) { /* a time-out does not wait for a reader either */
+            timer_cancel(&x->grace);
+        }
         source_close(&x->source);
         channel_wake(&x->channel);
     }

@@ -3,11 +3,13 @@
  */
 #include "src/exec/streams.h"
 
+#include "src/base/log.h"
 #include "src/console/stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -118,6 +120,10 @@ static void source_read(struct source *s)
     if (n > 0) {
         s->take(s->opaque, bytes, (size_t)n);
     } else if (most > 0 && (n == 0 || (errno != EAGAIN && errno != EINTR))) {
+        if (n < 0 && errno != EBADF) { /* that is input that was closed before vmm began */
+            log_warn("cannot read standard input, %s: for the program it ends here",
+                     strerror(errno));
+        }
         source_close(s);
         s->take(s->opaque, NULL, 0);
     }

@@ -2,6 +2,7 @@
  * vmm's side of a session with the init of an --exec guest, which the test plays:
  * well-behaved and hostile.
  */
+#include "src/base/reserve.h"
 #include "tests/unit/exec_fixture.h"
 #include "tests/unit/session_fixture.h"
 
@@ -193,6 +194,26 @@ Test(exec_session, a_program_that_ignores_the_time_out_is_ended)
     cr_assert_eq(status, EXIT_TIMEOUT);
 }
 
+/* What is left of its output waits for a reader that never comes. */
+Test(exec_session, a_time_out_does_not_wait_for_a_reader)
+{
+    static const uint8_t zeros[1000];
+
+    fcntl(from_stdout, F_SETPIPE_SZ, 4096);
+    start();
+    for (unsigned i = 0; i < 8; i++) {
+        send(FRAME_DATA, STREAM_STDOUT, zeros, sizeof(zeros));
+    }
+    cr_assert(exec_timeout(x));
+    send_u32(FRAME_EXIT, 0, 0);
+    cr_assert_eq(status, -1, "there is time to read");
+    fake_clock_advance(&m.clock, 6 * NS_PER_SEC);
+    turns();
+    cr_assert_eq(status, EXIT_TIMEOUT);
+    fake_clock_advance(&m.clock, 60 * NS_PER_SEC);
+    turns();
+}
+
 /* --- what goes wrong ----------------------------------------------------------------- */
 
 Test(exec_session, a_guest_that_ends_early)
@@ -297,6 +318,24 @@ Test(exec_session, noise_on_the_line)
     exec_explain(x);
     drain(from_stderr, text, sizeof(text) - 1);
     cr_assert(strstr(text, "not from vmm's init"), "%s", text);
+}
+
+Test(exec_session, input_that_cannot_be_read_is_told)
+{
+    const int folder = open(".", O_RDONLY);
+    char text[512] = "";
+
+    cr_assert_eq(dup2(folder, STDIN_FILENO), STDIN_FILENO);
+    session_again();
+    start();
+    drain(from_stderr, text, sizeof(text) - 1);
+    cr_assert(strstr(text, "cannot read standard input, Is a directory"), "'%s'", text);
+    /* Closed input is none, as with /dev/null. */
+    close(STDIN_FILENO);
+    reserve_stdio();
+    session_again();
+    start();
+    cr_assert_eq(drain(from_stderr, text, sizeof(text) - 1), 0);
 }
 
 Test(exec_session, a_full_disk_behind_stdout)
