@@ -79,6 +79,9 @@ static int begin(struct cpio *a, const struct entry *n)
     if (a->error != 0) {
         return a->error;
     }
+    if (name > CPIO_NAME_MAX) {
+        return broke(a, ENAMETOOLONG);
+    }
     if (n->size > CPIO_FILE_MAX) {
         return broke(a, EOVERFLOW);
     }

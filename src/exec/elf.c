@@ -150,7 +150,7 @@ static const char **place_of(struct elf_info *info, int64_t tag)
 {
     switch (tag) {
     case DT_NEEDED:
-        return info->needed_count < ELF_NEEDED_MAX ? &info->needed[info->needed_count++] : NULL;
+        return &info->needed[info->needed_count++];
     case DT_RPATH:
         return &info->rpath;
     case DT_RUNPATH:
@@ -176,6 +176,10 @@ static int take_entries(const struct file *f, struct elf_info *info, const Elf64
         return -ENOEXEC;
     }
     for (size_t i = 0; i < count && dyn[i].d_tag != DT_NULL; i++) {
+        if (dyn[i].d_tag == DT_NEEDED && info->needed_count == ELF_NEEDED_MAX) {
+            return err_set(f->e, ENOEXEC, "%s needs more than %d libraries", f->path,
+                           ELF_NEEDED_MAX);
+        }
         const char **place = place_of(info, dyn[i].d_tag);
 
         if (place != NULL && dyn[i].d_un.d_val >= s.size) {

@@ -138,10 +138,10 @@ static int pack_base(struct exec_tree *t)
         ret = exec_tree_dir(t, dirs[i].path, dirs[i].mode);
     }
     if (ret == 0) {
-        ret = cpio_char_device(&t->archive, "dev/console", 0600, 5, 1);
+        ret = exec_tree_device(t, "/dev/console", 0600, 5, 1);
     }
     if (ret == 0) {
-        ret = cpio_char_device(&t->archive, "dev/null", 0666, 1, 3);
+        ret = exec_tree_device(t, "/dev/null", 0666, 1, 3);
     }
     return ret < 0 ? ret : exec_tree_bytes(t, "/init", 0755, exec_init_image, exec_init_size);
 }
@@ -237,7 +237,7 @@ static int pack_all(const struct config *c, const char *line, struct exec_tree *
     if (ret == 0) {
         ret = cpio_end(&t->archive, t->e);
     }
-    if (ret == -EFBIG) {
+    if (ret == -EFBIG && t->archive.over) {
         err_set(t->e, EFBIG,
                 "the initramfs for %s has %" PRIu64 " MiB; --memory %" PRIu64 "M takes %" PRIu64,
                 c->exec.program, (t->archive.size >> 20) + 1, c->memory >> 20,

@@ -73,9 +73,10 @@ static bool is_hidden(const char *path)
 
 static int check_file(const char *path, const char *name, struct err *e)
 {
+    char end[PATH_MAX]; /* where links lead */
     struct stat st;
 
-    if (stat(path, &st) < 0) {
+    if (stat(path, &st) < 0 || realpath(path, end) == NULL) {
         return err_set(e, errno, "cannot find %s, %s", name, strerror(errno));
     }
     if (!S_ISREG(st.st_mode)) {
@@ -86,7 +87,7 @@ static int check_file(const char *path, const char *name, struct err *e)
         err_hint(e, "chmod +x %s", name);
         return -EACCES;
     }
-    if (is_hidden(path)) {
+    if (is_hidden(path) || is_hidden(end)) {
         err_set(e, EINVAL, "%s is where the guest has its own /init, /dev, /proc and /sys", name);
         err_hint(e, "copy it somewhere else");
         return -EINVAL;

@@ -18,26 +18,58 @@
 
 /* --- which are in --------------------------------------------------------------- */
 
+/* A path of the archive, and the host's file that is there; 0, 0: none of the host's. */
+struct seen {
+    dev_t device;
+    ino_t inode;
+    char path[];
+};
+
 static int compare(const void *a, const void *b)
 {
-    return strcmp(a, b);
+    const struct seen *x = a, *y = b;
+
+    return strcmp(x->path, y->path);
 }
 
-/* 1: path is new, and marked from now on; 0: it is in; -ENOMEM. */
-static int mark(struct exec_tree *t, const char *path)
+/*
+ * 1: path is new, and marked from now on as what file (NULL: none) says; 0: it is in; -ENOMEM. -EEXIST:
+ * another file is.
+ */
+static int mark_file(struct exec_tree *t, const char *path, const struct stat *file)
 {
-    char *copy = strdup(path);
-    void *node = copy != NULL ? tsearch(copy, &t->seen, compare) : NULL;
+    const size_t len = strlen(path) + 1;
+    struct seen *new = malloc(sizeof(*new) + len);
+    void *node = NULL;
 
+    if (new != NULL) {
+        memcpy(new->path, path, len);
+        new->device = file != NULL ? file->st_dev : 0;
+        new->inode = file != NULL ? file->st_ino : 0;
+        node = tsearch(new, &t->seen, compare);
+    }
     if (node == NULL) {
-        free(copy);
+        free(new);
         return err_set(t->e, ENOMEM, "out of memory for the initramfs");
     }
-    if (*(char **)node != copy) {
-        free(copy);
-        return 0;
+    const struct seen *found = *(struct seen **)node;
+    if (found == new) {
+        return 1;
     }
-    return 1;
+    const bool same = file == NULL || (found->device == new->device && found->inode == new->inode);
+    free(new);
+    return same ? 0 : -EEXIST;
+}
+
+static int mark(struct exec_tree *t, const char *path)
+{
+    return mark_file(t, path, NULL);
+}
+
+/* What became of writing the entry. */
+static int wrote(const struct exec_tree *t, const char *path, int ret)
+{
+    return ret < 0 ? err_set(t->e, -ret, "cannot pack %s, %s", path, strerror(-ret)) : 0;
 }
 
 void exec_tree_begin(struct exec_tree *t, int fd, uint64_t limit, struct err *e)
@@ -49,10 +81,10 @@ void exec_tree_begin(struct exec_tree *t, int fd, uint64_t limit, struct err *e)
 void exec_tree_free(struct exec_tree *t)
 {
     while (t->seen != NULL) {
-        char *path = *(char **)t->seen;
+        struct seen *first = *(struct seen **)t->seen;
 
-        tdelete(path, &t->seen, compare);
-        free(path);
+        tdelete(first, &t->seen, compare);
+        free(first);
     }
 }
 
@@ -62,7 +94,7 @@ int exec_tree_dir(struct exec_tree *t, const char *path, unsigned mode)
 {
     const int ret = mark(t, path);
 
-    return ret <= 0 ? ret : cpio_dir(&t->archive, path + 1, mode);
+    return ret <= 0 ? ret : wrote(t, path, cpio_dir(&t->archive, path + 1, mode));
 }
 
 int exec_tree_bytes(struct exec_tree *t, const char *path, unsigned mode, const void *data,
@@ -70,28 +102,46 @@ int exec_tree_bytes(struct exec_tree *t, const char *path, unsigned mode, const 
 {
     const int ret = mark(t, path);
 
-    return ret <= 0 ? ret : cpio_bytes(&t->archive, path + 1, mode, data, len);
+    return ret <= 0 ? ret : wrote(t, path, cpio_bytes(&t->archive, path + 1, mode, data, len));
+}
+
+int exec_tree_device(struct exec_tree *t, const char *path, unsigned mode, unsigned major,
+                     unsigned minor)
+{
+    const int ret = mark(t, path);
+
+    return ret <= 0
+               ? ret
+               : wrote(t, path, cpio_char_device(&t->archive, path + 1, mode, major, minor));
+}
+
+/* fd is from, and open. */
+static int copy_file(struct exec_tree *t, const char *from, int fd, const char *path)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0) {
+        return err_set(t->e, errno, "cannot read %s, %s", from, strerror(errno));
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return err_set(t->e, EINVAL, "%s is no regular file", from);
+    }
+    const int ret = mark_file(t, path, &st);
+    if (ret == -EEXIST) {
+        err_set(t->e, EEXIST, "%s and another file would both be %s in the guest", from, path);
+        err_hint(t->e, "the copy of --exec-dir is /work there: copy one of them elsewhere");
+    }
+    return ret <= 0 ? ret
+                    : wrote(t, from, cpio_file(&t->archive, path + 1, st.st_mode & 07777, fd,
+                                               (uint64_t)st.st_size));
 }
 
 int exec_tree_copy(struct exec_tree *t, const char *from, const char *path)
 {
-    int ret = mark(t, path);
-    struct stat st;
-
-    if (ret <= 0) {
-        return ret;
-    }
     const int fd = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        ret = err_set(t->e, errno, "cannot read %s, %s", from, strerror(errno));
-    } else if (!S_ISREG(st.st_mode)) {
-        ret = err_set(t->e, EINVAL, "%s is no regular file", from);
-    } else {
-        ret = cpio_file(&t->archive, path + 1, st.st_mode & 07777, fd, (uint64_t)st.st_size);
-        if (ret < 0) {
-            err_set(t->e, -ret, "cannot pack %s, %s", from, strerror(-ret));
-        }
-    }
+    const int ret = fd < 0 ? err_set(t->e, errno, "cannot read %s, %s", from, strerror(errno))
+                           : copy_file(t, from, fd, path);
+
     if (fd >= 0) {
         close(fd);
     }
@@ -108,7 +158,7 @@ static int add_link(struct exec_tree *t, const char *from, const char *path,
     }
     target[len] = '\0';
     const int ret = mark(t, path);
-    return ret <= 0 ? ret : cpio_symlink(&t->archive, path + 1, target);
+    return ret <= 0 ? ret : wrote(t, path, cpio_symlink(&t->archive, path + 1, target));
 }
 
 /* --- a path and what it leads to ----------------------------------------------------- */
@@ -239,6 +289,13 @@ static int by_name(const FTSENT **a, const FTSENT **b)
     return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
+/* NULL: the end with errno 0, or an error. */
+static FTSENT *next_entry(FTS *walk)
+{
+    errno = 0;
+    return fts_read(walk);
+}
+
 int exec_tree_folder(struct exec_tree *t, const char *from, const char *path)
 {
     char *root = strdup(from);
@@ -256,16 +313,17 @@ int exec_tree_folder(struct exec_tree *t, const char *from, const char *path)
     }
     root[len + (len == 0 && root[0] == '/')] = '\0';
     walk = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, by_name);
-    while (ret == 0 && walk != NULL && (entry = fts_read(walk)) != NULL) {
+    while (ret == 0 && walk != NULL && (entry = next_entry(walk)) != NULL) {
         if (entry->fts_level == 0 && entry->fts_info == FTS_F) {
             ret = err_set(t->e, ENOTDIR, "%s is no folder", from);
         } else {
             ret = add_entry(t, entry, entry->fts_level == 0 ? "" : entry->fts_path + len, path);
         }
     }
-    if (walk == NULL) {
+    if (ret == 0 && errno != 0) { /* of fts_open(), or of the last fts_read() */
         ret = err_set(t->e, errno, "cannot read %s, %s", from, strerror(errno));
-    } else {
+    }
+    if (walk != NULL) {
         fts_close(walk);
     }
     free(root);

@@ -1,6 +1,7 @@
 /*
  * Files of the host put into an archive under their own paths: folders on the
- * way, and symbolic links as such with what they lead to. Each path goes in once.
+ * way, and symbolic links as such with what they lead to. Each path goes in once;
+ * two files for one path are -EEXIST.
  *
  * Locking: none.
  */
@@ -13,7 +14,7 @@
 
 struct exec_tree {
     struct cpio archive;
-    void *seen; /* paths that are in; a tsearch(3) tree */
+    void *seen; /* what is in; a tsearch(3) tree */
     struct err *e;
 };
 
@@ -24,6 +25,8 @@ void exec_tree_free(struct exec_tree *t);
 int exec_tree_dir(struct exec_tree *t, const char *path, unsigned mode);
 int exec_tree_bytes(struct exec_tree *t, const char *path, unsigned mode, const void *data,
                     size_t len);
+int exec_tree_device(struct exec_tree *t, const char *path, unsigned mode, unsigned major,
+                     unsigned minor);
 
 /* The file `from` of the host as path, whose folder is there. */
 int exec_tree_copy(struct exec_tree *t, const char *from, const char *path);

@@ -47,6 +47,26 @@ Test(exec_elf, what_a_loader_needs)
     elf_info_free(&info);
 }
 
+Test(exec_elf, more_libraries_than_there_is_room_for)
+{
+    static uint8_t bytes[3 * TEST_ELF_MAX];
+    Elf64_Phdr *p = (Elf64_Phdr *)(void *)(bytes + sizeof(Elf64_Ehdr)) + 2;
+    Elf64_Dyn *dyn = (Elf64_Dyn *)(void *)(bytes + TEST_ELF_MAX);
+    struct elf_info info;
+
+    exec_make_elf(bytes, &dynamic);
+    for (size_t i = 0; i < ELF_NEEDED_MAX + 1; i++) {
+        dyn[i] = (Elf64_Dyn){DT_NEEDED, {1}};
+    }
+    cr_assert_eq(p->p_type, PT_DYNAMIC);
+    memcpy(dyn + ELF_NEEDED_MAX, bytes + p->p_offset, p->p_filesz);
+    p->p_filesz += ELF_NEEDED_MAX * sizeof(*dyn);
+    p->p_offset = TEST_ELF_MAX;
+    cr_assert_eq(read_bytes(&info, bytes, sizeof(bytes)), -ENOEXEC);
+    cr_assert(strstr(exec_err.what, "needs more than 256 libraries"), "%s", exec_err.what);
+    elf_info_free(&info);
+}
+
 Test(exec_elf, others_are_named)
 {
     uint8_t bytes[TEST_ELF_MAX];

@@ -4,6 +4,7 @@
  */
 #include "src/exec/cpio.h"
 #include "src/exec/pack.h"
+#include "src/exec/tree.h"
 #include "tests/unit/exec_fixture.h"
 
 #include <criterion/criterion.h>
@@ -11,9 +12,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -101,6 +104,34 @@ Test(exec_pack, every_kind_of_entry)
     cr_assert_eq(cpio_end(&a, &exec_err), -EIO);
 }
 
+/* Linux passes over an entry with a longer name, without a word. */
+Test(exec_pack, a_path_that_linux_cannot_unpack)
+{
+    const int fd = memfd_create("a", 0);
+    char path[4097];
+    struct cpio a;
+
+    memset(path, 'p', sizeof(path));
+    path[4095] = '\0';
+    cpio_begin(&a, fd, 1 << 20);
+    cr_assert_eq(cpio_dir(&a, path, 0755), 0);
+    path[4095] = 'p';
+    path[4096] = '\0';
+    cr_assert_eq(cpio_dir(&a, path, 0755), -ENAMETOOLONG);
+    close(fd);
+}
+
+Test(exec_pack, no_room_for_the_archive_is_told)
+{
+    const struct rlimit small = {200, 200}, none = {0, 0};
+
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &small);
+    refused(-EFBIG, "cannot pack /proc, File too large");
+    setrlimit(RLIMIT_FSIZE, &none);
+    refused(-EFBIG, "cannot pack /dev, File too large");
+}
+
 Test(exec_pack, the_program_at_its_own_path)
 {
     char run[128];
@@ -183,6 +214,24 @@ Test(exec_pack, programs_that_cannot_run)
     refused(-ENOEXEC, "broken ELF");
 }
 
+Test(exec_pack, a_link_to_where_the_guest_has_its_own)
+{
+    char path[] = "/dev/shm/vmm-exec-XXXXXX";
+    const int fd = mkstemp(path);
+
+    if (fd < 0) {
+        cr_skip_test("no /dev/shm here");
+    }
+    fchmod(fd, 0755);
+    close(fd);
+    cr_assert_eq(symlink(path, "hidden"), 0);
+    config.exec.program = "./hidden";
+    const int ret = pack();
+    unlink(path);
+    cr_assert_eq(ret, -EINVAL, "%s", exec_err.what);
+    cr_assert(strstr(exec_err.what, "own /init, /dev, /proc"), "%s", exec_err.what);
+}
+
 Test(exec_pack, a_folder_comes_along)
 {
     mkdir("in", 0755);
@@ -202,6 +251,24 @@ Test(exec_pack, a_folder_comes_along)
     refused(-ENOTDIR, "prog is no folder");
     config.exec.dir = "nowhere";
     refused(-ENOENT, "nowhere");
+}
+
+/* The guest has one file of a path: here the program could be another than was asked for. */
+Test(exec_pack, a_file_in_the_programs_place)
+{
+    struct exec_tree t;
+    const int fd = memfd_create("a", 0);
+
+    exec_write("first", "1", 1, 0755);
+    exec_write("second", "2", 1, 0755);
+    exec_tree_begin(&t, fd, 1 << 20, &exec_err);
+    cr_assert_eq(exec_tree_dir(&t, "/work", 0755), 0);
+    cr_assert_eq(exec_tree_copy(&t, "first", "/work/x"), 0);
+    cr_assert_eq(exec_tree_copy(&t, "./first", "/work/x"), 0, "the same one");
+    cr_assert_eq(exec_tree_copy(&t, "second", "/work/x"), -EEXIST);
+    cr_assert(strstr(exec_err.what, "second"), "%s", exec_err.what);
+    exec_tree_free(&t);
+    close(fd);
 }
 
 /* As a shell completes it. */
