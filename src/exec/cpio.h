@@ -23,7 +23,7 @@ struct cpio {
     int error; /* -errno; 0: none */
 };
 
-#define CPIO_NAME_MAX 4096 /* with its NUL; Linux passes over what has a longer one */
+#define CPIO_NAME_MAX 4096          /* with its NUL; Linux passes over what has a longer one */
 #define CPIO_FILE_MAX 0xffffffffULL /* the format has 32 bits for a size */
 
 void cpio_begin(struct cpio *a, int fd, uint64_t limit);

@@ -145,8 +145,8 @@ static int cannot_write(const struct out_dir *o, int error, struct err *e)
 }
 
 /*
- * A new file in parent_fd, of a name that nobody has: what is there already, of another vmm or of one
- * that was killed, stays. -errno.
+ * A new file in parent_fd, of a name that nobody has: what is there already, of another vmm or of
+ * one that was killed, stays. -errno.
  */
 static int open_temporary(struct out_dir *o)
 {

@@ -33,8 +33,8 @@ static int compare(const void *a, const void *b)
 }
 
 /*
- * 1: path is new, and marked from now on as what file (NULL: none) says; 0: it is in; -ENOMEM. -EEXIST:
- * another file is.
+ * 1: path is new, and marked from now on as what file (NULL: none) says; 0: it is in; -ENOMEM.
+ * -EEXIST: another file is.
  */
 static int mark_file(struct exec_tree *t, const char *path, const struct stat *file)
 {
@@ -110,9 +110,8 @@ int exec_tree_device(struct exec_tree *t, const char *path, unsigned mode, unsig
 {
     const int ret = mark(t, path);
 
-    return ret <= 0
-               ? ret
-               : wrote(t, path, cpio_char_device(&t->archive, path + 1, mode, major, minor));
+    return ret <= 0 ? ret
+                    : wrote(t, path, cpio_char_device(&t->archive, path + 1, mode, major, minor));
 }
 
 /* fd is from, and open. */
@@ -132,8 +131,9 @@ static int copy_file(struct exec_tree *t, const char *from, int fd, const char *
         err_hint(t->e, "the copy of --exec-dir is /work there: copy one of them elsewhere");
     }
     return ret <= 0 ? ret
-                    : wrote(t, from, cpio_file(&t->archive, path + 1, st.st_mode & 07777, fd,
-                                               (uint64_t)st.st_size));
+                    : wrote(t, from,
+                            cpio_file(&t->archive, path + 1, st.st_mode & 07777, fd,
+                                      (uint64_t)st.st_size));
 }
 
 int exec_tree_copy(struct exec_tree *t, const char *from, const char *path)
