@@ -204,7 +204,6 @@ void init_main(void)
     if (out != NULL) {
         files_send(out);
     }
-    sys_kill(-1, SYS_SIGKILL);
     sys_sync();
     line_send_u32(FRAME_EXIT, 0, exit_status(program.status));
     line_drain();

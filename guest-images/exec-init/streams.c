@@ -160,6 +160,7 @@ static void reap(void)
         if (pid == program.pid) {
             program.exited = true;
             program.status = status;
+            sys_kill(-1, SYS_SIGKILL); /* what it left behind could fill the pipes for ever */
         }
     }
 }

@@ -177,6 +177,17 @@ END
     # On a slow machine the kernel may still be booting.
     check "exec: timeout: a program that runs can say goodbye" [ "$(cat "$work/out")" != ready ]
 
+    # A status that is vmm's own, too, and a writer that would go on for ever.
+    name='left behind'
+    script <<END
+$busybox yes &
+$busybox sleep 2
+exit 124
+END
+    run_exec 124 --exec "$work/script"
+    check "exec: left behind: status 124 of a program is no time-out" [ ! -s "$work/err" ] || show "$work/err"
+    check "exec: left behind: what was written until then arrives" [ "$(wc -c <"$work/out")" -ge 65536 ]
+
     name='early end'
     run_exec 125 --exec "$busybox" -- poweroff -f
     check "exec: early end: is said" grep -q '^vmm: error: the guest ended before it could tell' "$work/err"
