@@ -68,6 +68,8 @@ int describe_save(const struct machine *m, struct pack *out, struct err *e)
     pack_u32(out, c->pci);
     pack_u32(out, m->vm->kvm.irqchip_version); /* what it has, whatever was asked for */
     pack_u32(out, c->vmgenid);
+    pack_u32(out, c->pm);
+    pack_u32(out, c->testdev);
     pack_u32(out, (uint32_t)c->devices.count);
     for (size_t i = 0; i < c->devices.count; i++) {
         pack_string(out, c->devices.items[i]);
@@ -115,6 +117,27 @@ static int add_text(struct config *c, struct string_list *list, const char *text
     return copy != NULL ? config_list_add(list, copy, e) : err_set(e, ENOMEM, "out of memory");
 }
 
+/* Properties of --machine, and the generation id. */
+static void apply_props(struct config *c, struct unpack *in, struct differences *d)
+{
+    const bool acpi = unpack_u32(in) != 0, pci = unpack_u32(in) != 0;
+    const uint32_t gic = unpack_u32(in);
+    const bool vmgenid = unpack_u32(in) != 0, pm = unpack_u32(in) != 0;
+    const bool testdev = unpack_u32(in) != 0;
+
+    if (c->machine_given && (c->acpi != acpi || c->pci != pci || c->pm != pm ||
+                             c->testdev != testdev || (c->gic != 0 && c->gic != gic))) {
+        differ(d, "it has acpi=%s,pci=%s,pm=%s,testdev=%s,gic=%u", acpi ? "on" : "off",
+               pci ? "on" : "off", pm ? "on" : "off", testdev ? "on" : "off", gic);
+    }
+    c->acpi = acpi;
+    c->pci = pci;
+    c->gic = gic;
+    c->vmgenid = vmgenid;
+    c->pm = pm;
+    c->testdev = testdev;
+}
+
 static int apply_board(struct config *c, struct unpack *in, struct differences *d, struct err *e)
 {
     char machine[32], cpu[TEXT_MAX];
@@ -123,11 +146,9 @@ static int apply_board(struct config *c, struct unpack *in, struct differences *
     const uint64_t memory = unpack_u64(in);
     const uint32_t cpus = unpack_u32(in);
     unpack_string(in, cpu, sizeof(cpu));
-    const bool acpi = unpack_u32(in) != 0, pci = unpack_u32(in) != 0;
-    const uint32_t gic = unpack_u32(in);
-    c->vmgenid = unpack_u32(in) != 0;
+    apply_props(c, in, d);
     if (in->failed || memory == 0 || memory % 4096 != 0 || cpus == 0 || cpus > CPUS_MAX ||
-        (gic != 0 && gic != 2 && gic != 3)) {
+        (c->gic != 0 && c->gic != 2 && c->gic != 3)) {
         return err_set(e, EINVAL, "its description is damaged");
     }
     if (strcmp(machine, board_machine) != 0) {
@@ -142,14 +163,8 @@ static int apply_board(struct config *c, struct unpack *in, struct differences *
     if (c->cpu != NULL && strcmp(c->cpu, cpu) != 0) {
         differ(d, "its CPUs are '%.60s', not '%.60s'", cpu, c->cpu);
     }
-    if (c->machine_given && (c->acpi != acpi || c->pci != pci || (c->gic != 0 && c->gic != gic))) {
-        differ(d, "it has acpi=%s,pci=%s,gic=%u", acpi ? "on" : "off", pci ? "on" : "off", gic);
-    }
     c->memory = memory;
     c->cpus = cpus;
-    c->acpi = acpi;
-    c->pci = pci;
-    c->gic = gic;
     c->cpu = own(c, cpu);
     return c->cpu != NULL ? 0 : err_set(e, ENOMEM, "out of memory");
 }

@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #define SNAPSHOT_MAGIC   "\x89VMMSNP\n" /* 8 bytes; no text, and changed by what converts text */
-#define SNAPSHOT_VERSION 1
+#define SNAPSHOT_VERSION 2              /* 1, which had no pm and testdev, was never released */
 
 #define SNAPSHOT_HEADER_SIZE  64
 #define SNAPSHOT_ENTRY_SIZE   48

@@ -55,10 +55,11 @@ static int check_version(const struct snapshot_file *f, const uint8_t *header, s
     const uint32_t version = get_le32(header + HEADER_VERSION);
     const uint32_t arch = get_le32(header + HEADER_ARCH);
 
-    if (version > SNAPSHOT_VERSION || version == 0) {
+    if (version != SNAPSHOT_VERSION) {
         err_set(e, EINVAL, "snapshot '%s' has format %u, this vmm reads %u", f->path, version,
                 SNAPSHOT_VERSION);
-        err_hint(e, "a newer vmm made it: use that one, or make it again with this one");
+        err_hint(e, "%s vmm made it: use that one, or make it again with this one",
+                 version > SNAPSHOT_VERSION ? "a newer" : "an older");
         return -EINVAL;
     }
     if (arch != SNAPSHOT_ARCH) {

@@ -41,9 +41,9 @@ static int apply(unsigned gic)
     pack_u32(&out, 0);
     pack_u32(&out, 1);
     pack_u32(&out, gic);
-    pack_u32(&out, 0);
-    pack_u32(&out, 0);
-    pack_u32(&out, 0);
+    for (unsigned i = 0; i < 5; i++) { /* no vmgenid, pm, testdev; no devices, no disks */
+        pack_u32(&out, 0);
+    }
     struct unpack in = {.data = out.data, .len = out.len};
     const int ret = describe_apply(&c, &in, &e);
     pack_free(&out);

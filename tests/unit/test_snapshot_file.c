@@ -204,7 +204,8 @@ Test(snapshot_file, what_is_newer_or_for_another_machine_is_named)
         uint32_t value;
         const char *says;
     } cases[] = {
-        {HEADER_VERSION, SNAPSHOT_VERSION + 1, "has format 2, this vmm reads 1"},
+        {HEADER_VERSION, SNAPSHOT_VERSION + 1, "has format 3, this vmm reads 2"},
+        {HEADER_VERSION, SNAPSHOT_VERSION - 1, "has format 1, this vmm reads 2"},
         {HEADER_ARCH, SNAPSHOT_X86_64 + SNAPSHOT_ARM64 - SNAPSHOT_ARCH, "machine, this vmm runs"},
         {HEADER_ARCH, 99, "is of an unknown machine"},
     };
