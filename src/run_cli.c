@@ -19,6 +19,7 @@
 struct watch {
     struct machine *m;
     struct timer timeout;
+    bool timed_out;
     struct loop_fd signals; /* fd -1: not watched */
 };
 
@@ -26,6 +27,7 @@ static void on_timeout(void *opaque)
 {
     struct watch *w = opaque;
 
+    w->timed_out = true;
     if (w->m->exec == NULL || !exec_timeout(w->m->exec)) {
         run_end(w->m, EXIT_TIMEOUT);
     }
@@ -45,15 +47,23 @@ static void on_signal(void *opaque, uint32_t events)
     }
 }
 
-/* SIGINT and friends become an event of the loop; threads made from here on inherit the mask. */
+/*
+ * SIGINT and friends become an event of the loop; threads made from here on inherit the mask. One
+ * that is ignored from the start stays so: nohup(1) says so, and a shell does of its background
+ * jobs.
+ */
 static int watch_signals(struct watch *w, struct err *e)
 {
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction now;
     sigset_t set;
 
     sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        if (sigaction(signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN) {
+            sigaddset(&set, signals[i]);
+        }
+    }
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     w->signals = (struct loop_fd){
         .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .ready = on_signal, .opaque = w};
@@ -87,8 +97,9 @@ static void miss_snapshot(const struct config *c, struct run *run)
 }
 
 /* Say on stderr why the run ended, where the status alone does not. */
-static void explain_end(const struct machine *m)
+static void explain_end(const struct watch *w)
 {
+    const struct machine *m = w->m;
     const struct run *run = &m->vm->run;
     struct err e = ERR_INIT;
 
@@ -96,7 +107,7 @@ static void explain_end(const struct machine *m)
         crash_print(run->crash, stderr);
     } else if (run->err.what[0] != '\0') {
         err_print(&run->err);
-    } else if (run->status == EXIT_TIMEOUT) {
+    } else if (w->timed_out && run->status == EXIT_TIMEOUT) { /* else it is a program's own */
         err_set(&e, ETIMEDOUT, "the guest did not end within --timeout %g seconds",
                 (double)m->config->timeout_ns / (double)NS_PER_SEC);
         err_print(&e);
@@ -120,7 +131,7 @@ static void run_to_end(struct watch *w)
     if (m->config->save.path != NULL && !m->vm->run.saved && m->vm->run.status == EXIT_OK) {
         miss_snapshot(m->config, &m->vm->run);
     }
-    explain_end(m);
+    explain_end(w);
     if (m->config->info_at_end) {
         machine_info(m, m->config->info, stderr); /* stdout is the guest's */
     }

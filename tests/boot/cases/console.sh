@@ -143,6 +143,18 @@ talk_elsewhere() {
     expect_status 130
 }
 
+# As under nohup, and for what a shell runs in the background.
+case_signal_ignored() {
+    trap '' HUP
+    background ready echo
+    trap - HUP
+    kill -HUP "$background_pid"
+    sleep 1
+    kill -0 "$background_pid" 2>/dev/null || fail "it ended by a signal that is ignored"
+    stop_background
+    expect_status 130
+}
+
 case_console_pty() {
     echo_elsewhere pty
     await_message '/dev/pts/[0-9]+'
