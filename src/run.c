@@ -25,10 +25,18 @@ static void request(struct machine *m, enum pending what, int status, const stru
     if (what > run->pending) { /* the first; but a guest that reboots all the time can be ended */
         run->pending = what;
         run->status = status;
-        run->crash = crash;
+        run->crash = crash != NULL ? crash : run->crash;
     }
     pthread_mutex_unlock(&run->lock);
     ask_attention(m);
+}
+
+/* The guest of --exec is at its end; the session ends the run, once all that came is carried over.
+ */
+static void end_session(struct machine *m, int status)
+{
+    vcpus_ask_pause(&m->vm->vcpus); /* and nothing resumes them */
+    exec_guest_ended(m->exec, status);
 }
 
 void run_event(void *opaque, enum machine_event event, int value)
@@ -37,9 +45,8 @@ void run_event(void *opaque, enum machine_event event, int value)
 
     if (m->exec != NULL &&
         (event == MACHINE_POWEROFF || event == MACHINE_REBOOT || event == MACHINE_PANIC)) {
-        vcpus_ask_pause(&m->vm->vcpus); /* and nothing resumes them */
-        exec_guest_ended(m->exec, event == MACHINE_PANIC ? EXIT_PANIC : EXIT_HOST);
-        return; /* it ends the run, once all that came is carried over */
+        end_session(m, event == MACHINE_PANIC ? EXIT_PANIC : EXIT_HOST);
+        return;
     }
     switch (event) {
     case MACHINE_READY:
@@ -70,7 +77,17 @@ void run_event(void *opaque, enum machine_event event, int value)
 
 void run_crash(void *opaque, const struct crash *c)
 {
-    request(opaque, PENDING_END, c->status, c);
+    struct machine *m = opaque;
+    struct run *run = &m->vm->run;
+
+    if (m->exec == NULL) {
+        request(m, PENDING_END, c->status, c);
+        return;
+    }
+    pthread_mutex_lock(&run->lock);
+    run->crash = c;
+    pthread_mutex_unlock(&run->lock);
+    end_session(m, c->status);
 }
 
 void run_end(struct machine *m, int status)

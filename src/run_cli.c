@@ -103,7 +103,7 @@ static void explain_end(const struct watch *w)
     const struct run *run = &m->vm->run;
     struct err e = ERR_INIT;
 
-    if (run->crash != NULL) {
+    if (run->crash != NULL && run->status == (int)run->crash->status) {
         crash_print(run->crash, stderr);
     } else if (run->err.what[0] != '\0') {
         err_print(&run->err);

@@ -66,7 +66,7 @@ static void guest_ended(struct exec *x, int status)
         status == EXIT_PANIC || (x->tail != NULL && tail_has(x->tail, "Kernel panic"));
 
     x->lost |= x->state < ENDING;
-    exec_finish(x, panicked ? EXIT_PANIC : EXIT_HOST);
+    exec_finish(x, panicked ? EXIT_PANIC : status);
 }
 
 static void broken(void *opaque)
@@ -243,14 +243,15 @@ void exec_explain(struct exec *x)
     struct err e = ERR_INIT;
 
     if (x->skipped > 0) {
-        log_warn("%u of the files in " EXEC_OUT " were left behind: neither files nor folders",
+        log_warn("%u of the files in " EXEC_OUT
+                 " were left behind: neither files nor folders, or in too many folders",
                  x->skipped);
     }
     if (x->err.what[0] != '\0') {
         err_print(&x->err);
         return;
     }
-    if (x->lost) {
+    if (x->lost && x->status != EXIT_CRASH) { /* the crash tells more */
         err_set(&e, EIO, "the guest ended before it could tell the exit status of %s",
                 x->config->exec.program);
         err_print(&e);

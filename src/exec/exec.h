@@ -48,7 +48,8 @@ bool exec_signal(struct exec *x, int signo);
 /* Time is up: SIGTERM for the program. false: it does not run: end the run. */
 bool exec_timeout(struct exec *x);
 
-/* The guest powered off, reset or panicked. status: vmm's exit status if there is no other. */
+/* The guest powered off, reset, panicked or crashed. status: vmm's exit status if there is no
+ * other. */
 void exec_guest_ended(struct exec *x, int status);
 
 /* After the run: say on stderr what went wrong with it, if something did. */

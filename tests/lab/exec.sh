@@ -199,6 +199,22 @@ END
             grep -q 'vmm: console: .*no serial line /dev/ttyS1' "$work/err" || show "$work/err"
     fi
 
+    if [ "$arch" = x86_64 ]; then
+        # A little more than a pipe holds, and a reader that comes late.
+        name=crash
+        script <<END
+$busybox head -c 70000 /dev/zero
+$busybox sleep 2
+$busybox reboot -f
+END
+        { timeout -k 5 70 "build/$arch/vmm" --kernel "$work/${kernels%% *}" --append reboot=t --timeout 60 \
+            --exec "$work/script" </dev/null 2>"$work/err"; echo $? >"$work/status"; } |
+            { sleep 20; cat; } >"$work/out"
+        check "exec: crash: exit status 126" [ "$(cat "$work/status")" -eq 126 ] || show "$work/err"
+        check "exec: crash: what was written before it arrives" [ "$(wc -c <"$work/out")" -eq 70000 ]
+        check "exec: crash: is said" grep -q 'triple fault' "$work/err"
+    fi
+
     name=panic
     run_exec 127 --append rdinit=/none --append root=none --exec "$busybox" -- true
     check "exec: panic: the kernel's console says why" grep -q 'vmm: console: .*Kernel panic' "$work/err"

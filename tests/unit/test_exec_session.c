@@ -235,6 +235,26 @@ Test(exec_session, a_guest_that_ends_early)
     chardev_free(console);
 }
 
+Test(exec_session, what_was_written_before_a_crash_arrives)
+{
+    static uint8_t bytes[8000];
+    size_t have = 0, n;
+
+    fcntl(from_stdout, F_SETPIPE_SZ, 4096);
+    start();
+    for (unsigned i = 0; i < 8; i++) {
+        send(FRAME_DATA, STREAM_STDOUT, bytes, 1000);
+    }
+    exec_guest_ended(x, EXIT_CRASH);
+    turns();
+    cr_assert_eq(status, -1);
+    while ((n = drain(from_stdout, bytes, sizeof(bytes))) > 0) {
+        have += n;
+    }
+    cr_assert_eq(have, 8000);
+    cr_assert_eq(status, EXIT_CRASH);
+}
+
 Test(exec_session, an_end_after_the_report_is_no_loss)
 {
     start();
