@@ -78,8 +78,7 @@ static void *take_all(void *unused)
         cr_assert_eq(got, n);
         cr_assert_eq(get_le32(slot + 16), n * 3);
         __atomic_store_n(type, 0, __ATOMIC_RELAXED);
-        /* As a guest's barrier: QEMU's user-mode emulation of arm64 lets loads pass what is less.
-         */
+        /* As a guest's: QEMU's user-mode emulation of arm64 lets loads pass what is weaker. */
         atomic_thread_fence(memory_order_seq_cst);
         if ((__atomic_load_n(slot + 5, __ATOMIC_RELAXED) & 1) != 0) {
             eventfd_write(acked_fd, 1); /* EOM */
