@@ -128,8 +128,12 @@ all: $(if $(MAIN_OBJ),$(BUILD)/vmm) $(BUILD)/vmm-test $(BUILD)/libvmm.a $(if $(S
 help:
 	@sed -n 's/^#: //p' Makefile
 
-# A change of compiler or flags rebuilds everything: the command line is a prerequisite.
-FLAGS_LINE := $(CC) $(CPPFLAGS) $(CFLAGS) $(CFLAGS_src) $(WARN) $(LDFLAGS) $(LDLIBS)
+# A change of compiler, flags or the libraries' headers rebuilds everything: the command line and the versions are a
+# prerequisite. A package's files have dates older than the objects, and -MMD leaves them out.
+DEV_PACKAGES := libc6-dev linux-libc-dev libcapstone-dev libfdt-dev zlib1g-dev libcriterion-dev \
+                $(if $(CROSS),libc6-dev-$(ARCH)-cross linux-libc-dev-$(ARCH)-cross)
+VERSIONS   := $(shell $(CC) --version 2>/dev/null | head -n 1; dpkg-query -W $(DEV_PACKAGES) 2>/dev/null)
+FLAGS_LINE := $(CC) $(CPPFLAGS) $(CFLAGS) $(CFLAGS_src) $(WARN) $(LDFLAGS) $(LDLIBS) $(VERSIONS) $(realpath $(SYSROOT))
 $(BUILD)/flags: FORCE | $(SYSROOT)
 	@mkdir -p $(@D); echo '$(subst ','\'',$(FLAGS_LINE))' | cmp -s - $@ || \
 	    echo '$(subst ','\'',$(FLAGS_LINE))' > $@
@@ -181,7 +185,7 @@ $(BUILD)/lib/libvmm.so: $(PUBLIC_OBJ)
 
 # --- tests ------------------------------------------------------------------
 # Where programs of another architecture run, and micro-guests on a machine that has no KVM but a lab.
-IN_LAB := tests/lab/retry --arch $(ARCH) --memory 8192 --timeout $(if $(SAN),0,900) --
+IN_LAB := tools/lab --arch $(ARCH) --memory 8192 --timeout 0 --cpu-limit $(if $(SAN),20000,2000) --
 IN_LAB_LIBS := $(if $(CROSS),LD_LIBRARY_PATH=$(UNIT_LIB_PATH))
 NO_KVM = $(if $(wildcard /dev/kvm),,$(shell command -v qemu-system-$(subst arm64,aarch64,$(ARCH))))
 BOOT_IN = $(if $(CROSS)$(NO_KVM),$(IN_LAB))
@@ -191,7 +195,9 @@ $(BUILD)/tests/unit/unit: $(UNIT_OBJ) $(BUILD)/libvmm.a
 	$(if $(Q),@echo "  LD      $@")
 	$(Q)$(CC) $(LDFLAGS) -Wl,--no-gc-sections -rdynamic -o $@ $^ $(LDLIBS) $(FDT_LIBS) $(UNIT_LIBS) -lcriterion
 
-$(BUILD)/tests/boot/talk: $(BUILD)/tests/boot/talk.o
+# What the boot tests and those in the lab are run with.
+BOOT_TOOLS := $(BUILD)/tests/boot/talk $(BUILD)/tests/boot/limit
+$(BOOT_TOOLS): %: %.o
 	$(if $(Q),@echo "  LD      $@")
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^
 
@@ -230,7 +236,7 @@ check-unit: $(BUILD)/tests/unit/unit
 	    $(BUILD)/tests/unit/unit --jobs 2 --short-filename $(UNIT_ARGS)
 	@# Criterion does not look at how a test's process ends, and that is when leaks are found.
 	$(Q)! grep -s -A 40 'ERROR: ' $(SAN_LOG).*
-check-boot: all guests $(BUILD)/tests/boot/talk $(MACHINES)
+check-boot: all guests $(BOOT_TOOLS) $(MACHINES)
 	$(if $(BOOT_IN),@echo "check-boot: in the lab$(if $(CROSS),,: there is no /dev/kvm)")
 	@# Both, whatever one says; with -j at the same time.
 	$(Q)$(MAKE) --no-print-directory --keep-going --output-sync=target $(if $(BOOT_ARGS),,boot-machines) boot-guests
@@ -238,7 +244,7 @@ boot-machines:
 	$(Q)$(BOOT_IN) env $(SAN_ENV_$(SAN)) $(IN_LAB_LIBS) tests/boot/run-machines $(firstword $(MACHINES)) --jobs 4
 boot-guests:
 	$(Q)$(BOOT_IN) env BUILD=$(BUILD) $(if $(KVM_UNIT_TESTS),KVM_UNIT_TESTS=$(KVM_UNIT_TESTS)) tests/boot/run $(BOOT_ARGS)
-check-lab: all guests
+check-lab: all guests $(BOOT_TOOLS)
 	$(Q)tests/lab/run $(if $(CROSS),$(ARCH))
 
 #: make asan|tsan    the unit and boot tests under ASan+UBSan or TSan
@@ -301,4 +307,4 @@ clean:
 	rm -rf build vmm
 
 -include $(LIB_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(SUITE_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(BENCH_SRC:%.c=$(BUILD)/%.d) \
-    $(BUILD)/tests/boot/talk.d $(MACHINES_SRC:%.c=$(BUILD)/%.d) $(BUILD)/tests/boot/failing/failing.d
+    $(BOOT_TOOLS:%=%.d) $(MACHINES_SRC:%.c=$(BUILD)/%.d) $(BUILD)/tests/boot/failing/failing.d

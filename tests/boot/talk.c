@@ -14,11 +14,11 @@
  *   echo:N        write N bytes at full speed and expect every one of them back
  *   raw           the terminal is in raw mode now
  *   kill:NUMBER   send COMMAND a signal
- *   limit:N       the rest may take N seconds (15)
  *
  * What comes in goes to standard output. With a COMMAND the exit status is
  * COMMAND's (128 + n for signal n), and the terminal must be as it was before.
- * Status 99 and a message: a step failed or took too long.
+ * Status 99 and a message: a step failed. No step has a time limit: `limit` ends a COMMAND that
+ * goes on for ever, and with it the console that a step waits for.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +37,6 @@
 #include <unistd.h>
 
 #define STATUS_FAILED 99
-#define LIMIT_SECONDS 15
 
 static int line = -1;     /* the console */
 static int terminal = -1; /* COMMAND's side of the pseudo-terminal, kept open to look at it */
@@ -66,17 +65,6 @@ static _Noreturn void fail_errno(const char *what)
     fail(why);
 }
 
-static void on_alarm(int signal_number)
-{
-    static const char message[] = "talk: took too long\n";
-    (void)signal_number;
-    if (child > 0) {
-        kill(child, SIGKILL);
-    }
-    (void)!write(STDERR_FILENO, message, sizeof(message) - 1);
-    _exit(STATUS_FAILED);
-}
-
 static size_t number(const char *text)
 {
     char *end;
@@ -93,16 +81,14 @@ static void on_child(int signal_number)
     child_ended = 1;
 }
 
-/* SIGALRM ends talk. SIGCHLD comes only inside wait_until_ready(). */
+/* SIGCHLD comes only inside wait_until_ready(). */
 static void handle_signals(void)
 {
     sigset_t chld;
-    signal(SIGALRM, on_alarm);
     signal(SIGCHLD, on_child);
     sigemptyset(&chld);
     sigaddset(&chld, SIGCHLD);
     sigprocmask(SIG_BLOCK, &chld, NULL);
-    alarm(LIMIT_SECONDS);
 }
 
 /* --- input ------------------------------------------------------------------ */
@@ -329,20 +315,14 @@ static int finish_command(void)
 
 /* --- steps ---------------------------------------------------------------------- */
 
-static void set_limit(const char *seconds)
-{
-    alarm((unsigned)number(seconds));
-}
-
 static void do_step(const char *text)
 {
     static const struct {
         const char *name;
         void (*run)(const char *argument);
     } steps[] = {
-        {"expect:", expect},   {"send:", send_text},    {"sum:", paste_and_expect_sum},
-        {"raw", check_raw},    {"kill:", kill_command}, {"echo:", paste_and_expect_echo},
-        {"limit:", set_limit},
+        {"expect:", expect}, {"send:", send_text},    {"sum:", paste_and_expect_sum},
+        {"raw", check_raw},  {"kill:", kill_command}, {"echo:", paste_and_expect_echo},
     };
     step = text;
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {

@@ -151,7 +151,7 @@ case_snapshot_disk_full() {
     last_command="a snapshot larger than ulimit -f"
     (
         ulimit -f 64
-        "$VMM" --kernel "$GUESTS/snapshot" --device snapshot-ready --snapshot-save s >out 2>err
+        "$LIMIT" "$limit" "$VMM" --kernel "$GUESTS/snapshot" --device snapshot-ready --snapshot-save s >out 2>err
     )
     status=$?
     expect_status 125
@@ -212,7 +212,7 @@ prepare never
 boot unborn
     from never
 END
-    run "$VMM_TEST" --vmm "$VMM" -D "LIMIT=$limit" -D "GUESTS=$GUESTS" s -j 4
+    run "$VMM_TEST" --vmm "$(limited_vmm)" -D "LIMIT=$last_resort" -D "GUESTS=$GUESTS" s -j 4
     [[ -z $refusal ]] || skip "$refusal"
     expect_status 1
     expect_verdict never 'no snapshot was made'

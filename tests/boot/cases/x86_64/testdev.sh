@@ -112,7 +112,7 @@ file = finish.flat
 test_args = 'exit=0'
 check = /proc/no/such=Y
 END
-    run "$top/tools/kvm-unit-tests" --vmm "$VMM" kut
+    run "$top/tools/kvm-unit-tests" --vmm "$(limited_vmm)" kut
     expect_status 1
     expect_out '^ok 1 - passes$' '^not ok 2 - fails: status 3$' \
         '^ok 3 - skips # SKIP all of it is skipped by the test$' '^not ok 4 - aborts: aborted$' \
@@ -121,7 +121,7 @@ END
         '^ok 9 - by-hand # SKIP not run unless asked for' '^ok 10 - .* SKIP vmm has no -device intel-iommu$' \
         '^ok 11 - without$' '^# without: without pit=off$' '^ok 12 - checked # SKIP /proc/no/such is not Y$' \
         '^1\.\.12$' '^2 passed, 4 failed, 6 skipped$'
-    run "$top/tools/kvm-unit-tests" --vmm "$VMM" kut 'pass*' without
+    run "$top/tools/kvm-unit-tests" --vmm "$(limited_vmm)" kut 'pass*' without
     expect_status 0
     expect_out '^2 passed, 0 failed, 0 skipped$'
 }
