@@ -269,12 +269,13 @@ demo:
 
 # --- housekeeping -----------------------------------------------------------
 #: make format       clang-format in place
-#: make lint         format check, clang-tidy, cppcheck, include directions, check-docs
+#: make lint         format check, clang-tidy, cppcheck, include directions, check-docs, of what has changed;
+#:                   FILE='a.c b.h': of these alone
 SOURCES = $(shell find src devices virtio tests tools guest-images -name '*.[ch]')
 format:
 	$(Q)clang-format -i $(SOURCES)
-lint: check-docs
-	$(Q)tools/lint
+lint: $(if $(FILE),,check-docs)
+	$(Q)tools/lint $(FILE)
 
 #: make docs         docs/devices/ from the devices' tables; check-docs: is it up to date?
 DEVICE_DOCS := $(BUILD)/tools/device_docs
