@@ -58,53 +58,44 @@ busybox_for()
     fi
 }
 
-# publish TEMPORARY FINAL: give a finished folder its name; if another process was first, use its work.
+# publish TEMPORARY FINAL: give a finished folder of the cache its name; if another process was first, use its
+# work. What lies beside it and was not used for 30 days goes: who uses an entry gives it a new date.
 publish()
 {
     if ! mv -T "$1" "$2" 2>/dev/null; then
         rm -rf "$1"
         [ -d "$2" ] || die "could not create $2"
     fi
+    find "${2%/*}" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf {} +
 }
 
-# download_packages FOLDER CHOOSE: download the Debian packages that the function CHOOSE names into FOLDER.
-# CHOOSE gets the options for apt as arguments and prints names, none when the package lists have
-# them not. The host's lists come first, then, where they are missing, too old or not of the wanted
-# architecture, lists of our own in FOLDER: we may not be root. What apt said is shown on failure.
-download_packages()
+# host_packages: the names and versions of all packages of this machine, as a hash. What is made here depends on
+# too many of them, such as the libraries of lspci, to name those that matter; what is made again takes seconds.
+host_packages()
 {
-    download_folder=$1 download_choose=$2
-    download_lists=$download_folder/.apt
-    mkdir -p "$download_lists/lists/partial" "$download_lists/archives/partial"
-    download_chosen -o APT::Sandbox::User=root ||
-        download_with_new_lists -o APT::Sandbox::User=root -o "Dir::State::Lists=$download_lists/lists" \
-            -o "Dir::Cache=$download_lists" -o "APT::Architectures=amd64,arm64" || {
-        cat "$download_lists/log" >&2 2>/dev/null || :
-        return 1
-    }
-    rm -r "$download_lists"
+    dpkg-query -W 2>/dev/null | sha256sum
 }
 
-download_chosen()
+# image_key RECIPES ARCH KERNEL_DIR [FILE...]: a hash of all that an image is made of: the recipes in that folder,
+# the FILEs, packages, and the date of its files. The name of a folder of the cache stands for its contents.
+image_key()
 {
-    download_names=$("$download_choose" "$@")
-    [ -n "$download_names" ] || return 1
-    # shellcheck disable=SC2086 # a list of words
-    set -- "$@" -qq download $download_names
-    echo "Downloading ${download_names%%:*} (once; kept in $cache)" >&2
-    (cd "$download_folder" && apt-get "$@") >"$download_lists/log" 2>&1
-}
-
-download_with_new_lists()
-{
-    apt-get "$@" -qq update >"$download_lists/log" 2>&1 && download_chosen "$@"
+    key_recipes=$1 key_arch=$2 key_kernel=$3 key_sysroot=''
+    shift 3
+    [ "$key_arch" = "$host_arch" ] || key_sysroot=$("$key_recipes/fetch-sysroot" "$key_arch") || return
+    {
+        cat "$key_recipes"/* "$@"
+        echo "${key_kernel##*/}" "${key_sysroot##*/}" "$epoch"
+        host_packages
+    } | sha256sum | cut -c 1-16
 }
 
 # pack FOLDER OUT: make FOLDER a cpio archive for the kernel to unpack. It is uncompressed (a guest
-# under emulation unpacks it slower than it reads it), owned by root and given one date, so that the
-# same input gives the same bytes.
+# under emulation unpacks it slower than it reads it), owned by root and given one date, with modes that do not
+# depend on the caller's umask, so that the same input gives the same bytes.
 pack()
 {
+    chmod -R go=u-w "$1"
     find "$1" -exec touch -h -d "@$epoch" {} +
     (cd "$1" && find . | LC_ALL=C sort | cpio --quiet --reproducible -o -H newc -R 0:0) >"$2.$$"
     mv "$2.$$" "$2"
@@ -114,8 +105,11 @@ pack()
 # shellcheck disable=SC2034 # for the scripts that source this
 host_arch=$(uname -m | sed 's/^aarch64$/arm64/')
 
+# In a lab, the cache is the one of the host that started it.
 # shellcheck disable=SC2034 # for the scripts that source this
-if [ -n "${XDG_CACHE_HOME:-}" ]; then
+if [ -n "${LAB_CACHE:-}" ]; then
+    cache=$LAB_CACHE
+elif [ -n "${XDG_CACHE_HOME:-}" ]; then
     cache=$XDG_CACHE_HOME/vmm
 elif [ -n "${HOME:-}" ]; then
     cache=$HOME/.cache/vmm
