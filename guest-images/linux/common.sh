@@ -66,7 +66,7 @@ publish()
         rm -rf "$1"
         [ -d "$2" ] || die "could not create $2"
     fi
-    find "${2%/*}" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf {} +
+    find "${2%/*}" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf {} + 2>/dev/null || :
 }
 
 # host_packages: the names and versions of all packages of this machine, as a hash. What is made here depends on

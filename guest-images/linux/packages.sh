@@ -98,7 +98,7 @@ remember()
 {
     ln -s "$entry" "$work.answer"
     mv -T "$work.answer" "$obtain_answer"
-    find "$cache/answers" -type l -mtime +30 -exec rm -f {} +
+    find "$cache/answers" -type l -mtime +30 -exec rm -f {} + 2>/dev/null || :
 }
 
 # offered ANSWER OPTION...: with these options for apt, is there the entry of the packages that are offered, or
