@@ -4,12 +4,13 @@
 # restore NAME [VMM OPTION]...: a machine from $work/snap, whose steps after `ready` must pass.
 restore()
 {
-    name=$1 log=$logs/$1.log errors=$logs/$1.err failed=''
+    begin_case "$1"
     shift
-    timeout -k 5 70 "build/$arch/vmm" --snapshot-load "$work/snap" --timeout 60 "$@" </dev/null \
-        >"$work/console.$name" 2>"$errors"
+    output=$work/console.$name
+    run_vmm --snapshot-load "$work/snap" "$@"
     status=$?
-    tr -d '\r' <"$work/console.$name" >"$log"
+    tr -d '\r' <"$output" >"$log"
+    output=''
     check "$name: exit status 0" [ "$status" -eq 0 ]
     for step in $after; do
         prints "guest: $step passed"
@@ -22,7 +23,11 @@ restore()
 forks()
 {
     as=$1 edus=0 with='' after='forked'
-    [ -e "$images/no-modules" ] || edus=1 with=,$2 after='forked forked_devices'
+    if [ -e "$images/no-modules" ]; then
+        skip "$as*forked_devices*" "$(cat "$images/no-modules")"
+    else
+        edus=1 with=,$2 after='forked forked_devices'
+    fi
     shift 2
     boot "$as-boot" 0 "info$with,ready,$(echo "$after" | tr ' ' ,) vmm.edus=$edus vmm.engines=$edus" \
         --initrd "$work/pcitools" --disk "$work/rootfs.img" --device "$edu,dma_delay=0" \
@@ -62,9 +67,10 @@ snapshot_disk_full()
     small_disk snapshot-full 8m || return 0
     echo old >"$work/small/snap"
     said=$logs/snapshot-full.err
-    timeout -k 5 70 "build/$arch/vmm" --snapshot-load "$work/snap" --timeout 60 \
-        --snapshot-save "$work/small/snap,when=console:goes on" </dev/null >/dev/null 2>"$said"
+    output=/dev/null errors=$said
+    run_vmm --snapshot-load "$work/snap" --snapshot-save "$work/small/snap,when=console:goes on"
     status=$?
+    output=''
     check "snapshot-full: exit status 125" [ "$status" -eq 125 ] || show "$said"
     check "snapshot-full: is said" \
         grep -q "^vmm: error: cannot write snapshot '.*/small/snap', No space left on device" "$said" || show "$said"
