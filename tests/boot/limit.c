@@ -4,12 +4,13 @@
  *   limit SECONDS COMMAND [ARGUMENT]...
  *
  * COMMAND takes the place of this process, so signals, terminal and exit status are its own. It is
- * killed, and stderr says by which limit, when one of these has run out since its start:
+ * killed, and stderr says by which limit, when one of these has run out since its start.
  *
- *   - SECONDS of progress. In the lab this is the CPU time of the whole lab machine, which
- * tools/lab writes to /run/lab/cpu: the clock in there goes on while the host is busy with other
- * work. Elsewhere it is the CPU time of COMMAND and of the children that it waited for.
- *   - ten times as long by the clock: the last resort, for a command that waits for what never
+ * CPU time: SECONDS. Outside the lab it is that of COMMAND and of the children that it waited for.
+ * In the lab it is that of the whole lab machine, which tools/lab writes to /run/lab/cpu: the
+ * clocks in there go on while the host is busy with other work.
+ *
+ * The clock: ten times as long. It is the last resort, for a command that waits for what never
  * comes.
  *
  * A process apart watches COMMAND by a pidfd and ends with it. Locking: none.
