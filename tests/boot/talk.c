@@ -259,7 +259,7 @@ static void kill_command(const char *signal_number)
 
 static _Noreturn void run_command(char **argv)
 {
-    static const int reset[] = {SIGINT, SIGQUIT, SIGPIPE};
+    static const int reset[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE}; /* nohup ignores the first */
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
