@@ -12,7 +12,7 @@ run_exec()
     expected=$1 status=0
     shift
     output=$work/out errors=$work/err
-    run_vmm --kernel "$work/${kernels%% *}" "$@" || status=$?
+    run_vmm --kernel "$work/$kernel" --append "$more" "$@" || status=$?
     output=''
     check "exec: $name: exit status $expected" [ "$status" -eq "$expected" ] || {
         echo "#   it was $status"
@@ -64,6 +64,7 @@ exec_basics()
         [ "$(grep -c 'Linux (none) .*cloud-a' "$work/out")" -eq 1 -a "$(wc -l <"$work/out")" -eq 1 ]
     check "exec: uname: stderr is empty" [ ! -s "$work/err" ]
 
+    lean
     name=false
     run_exec 1 --exec "$(command -v false)"
 
@@ -146,7 +147,7 @@ echo all >&2
 $busybox yes
 END
     output=/dev/stdout errors=$work/err
-    { run_vmm --kernel "$work/${kernels%% *}" --exec "$work/script"; echo $? >"$work/status"; } |
+    { run_vmm --kernel "$work/$kernel" --append "$more" --exec "$work/script"; echo $? >"$work/status"; } |
         head -c 300000 >"$work/out"
     output=''
     check "exec: reader: everything arrives" [ "$(wc -c <"$work/out")" -eq 300000 ]
@@ -175,7 +176,7 @@ END
     { await shutdown; echo crashed >"$work/crashed"; cat >/dev/null; } <"$work/exits" &
     { read -r _ <"$work/crashed"; cat >"$work/out"; } <"$work/late" &
     input=$work/go output=$work/late errors=$work/said
-    run_vmm --kernel "$work/${kernels%% *}" --append reboot=t --trace kvm_exit --trace-file "$work/exits" \
+    run_vmm --kernel "$work/$kernel" --append "$more reboot=t" --trace kvm_exit --trace-file "$work/exits" \
         --exec "$work/script"
     status=$?
     wait
@@ -196,8 +197,8 @@ while :; do $busybox sleep 1; done
 END
     mkfifo "$work/ready"
     # In a subshell it would not be vmm that gets the signal.
-    "build/$arch/tests/boot/limit" 60 "build/$arch/vmm" --kernel "$work/${kernels%% *}" --exec "$work/script" \
-        </dev/null >"$work/ready" 2>"$work/err" &
+    "build/$arch/tests/boot/limit" 60 "build/$arch/vmm" --kernel "$work/$kernel" --append "$more" \
+        --exec "$work/script" </dev/null >"$work/ready" 2>"$work/err" &
     pid=$!
     {
         read -r line
@@ -249,6 +250,7 @@ END
 # How programs and their guests end. What has no part in it of an architecture is tested on one.
 group_ends()
 {
+    lean
     ends_by_signal
     ends_by_panic
     [ "$arch" = arm64 ] || { ends_for_vmm; late_reader; }

@@ -53,6 +53,7 @@ forks()
 
 group_snapshot()
 {
+    lean
     forks snapshot keep
     snapshot_disk_full
     touch "$work/rootfs.img"
@@ -87,7 +88,8 @@ reseeded()
     kernel=generic
     boot reseeded-boot 0 "ready,reseeded" --snapshot-save "$work/snap,when=console:ready for a snapshot"
     end_boot
-    kernel='' after=reseeded
+    lean
+    after=reseeded
     for n in 1 2; do
         restore "reseeded-$n"
         end_boot
