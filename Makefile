@@ -216,7 +216,7 @@ $(BUILD)/tests/unit/unit: $(UNIT_OBJ) $(BUILD)/libvmm.a
 # What tests are run with. `limit` starts each of hundreds of commands: linked statically, it takes a third of the
 # time in the lab.
 BOOT_TOOLS := $(BUILD)/tests/boot/talk $(BUILD)/tests/boot/limit
-LIMIT      := $(BUILD)/tests/boot/limit $(if $(SAN)$(UNIT_ALL),20000,500)
+LIMIT      := $(BUILD)/tests/boot/limit $(if $(SAN)$(UNIT_ALL),20000,200)
 $(BUILD)/tests/boot/talk: $(BUILD)/tests/boot/talk.o
 	$(if $(Q),@echo "  LD      $@")
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^
@@ -251,8 +251,8 @@ check:
 	$(Q)tools/check
 check-unit: $(BUILD)/tests/unit/unit $(BOOT_TOOLS)
 	$(Q)rm -f $(SAN_LOG).*
-	$(Q)$(if $(CROSS),$(IN_LAB)) env $(SAN_ENV_$(SAN)) $(IN_LAB_LIBS) $(LIMIT) \
-	    tests/run-criterion $(BUILD)/tests/unit/unit --jobs 2 $(UNIT_ARGS)
+	$(Q)$(if $(CROSS),$(IN_LAB)) env $(SAN_ENV_$(SAN)) $(IN_LAB_LIBS) \
+	    tests/run-criterion $(LIMIT) $(BUILD)/tests/unit/unit --jobs 2 $(UNIT_ARGS)
 	@# Criterion does not look at how a test's process ends, and that is when leaks are found.
 	$(Q)! grep -s -A 40 'ERROR: ' $(SAN_LOG).*
 check-boot: all guests $(BOOT_TOOLS) $(MACHINES)
@@ -260,8 +260,8 @@ check-boot: all guests $(BOOT_TOOLS) $(MACHINES)
 	@# Both, whatever one says; with -j at the same time.
 	$(Q)$(MAKE) --no-print-directory --keep-going --output-sync=target $(if $(BOOT_ARGS),,boot-machines) boot-guests
 boot-machines:
-	$(Q)$(BOOT_IN) env $(SAN_ENV_$(SAN)) $(IN_LAB_LIBS) $(LIMIT) \
-	    tests/run-criterion $(firstword $(MACHINES)) --jobs 4
+	$(Q)$(BOOT_IN) env $(SAN_ENV_$(SAN)) $(IN_LAB_LIBS) \
+	    tests/run-criterion $(LIMIT) $(firstword $(MACHINES)) --jobs 4
 boot-guests:
 	$(Q)env BUILD=$(BUILD) $(if $(KVM_UNIT_TESTS),KVM_UNIT_TESTS=$(KVM_UNIT_TESTS)) $(BOOT_RUN) $(BOOT_ARGS)
 check-lab: all guests $(BOOT_TOOLS)

@@ -28,7 +28,7 @@ static void teardown(void)
     cr_assert_eq(system(command), 0);
 }
 
-TestSuite(console, .init = setup, .fini = teardown, .timeout = 30);
+TestSuite(console, .init = setup, .fini = teardown);
 
 static const char *in_dir(const char *prefix, const char *name)
 {

@@ -14,8 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-TestSuite(console_stdio, .init = console_fixture_setup, .fini = console_fixture_teardown,
-          .timeout = 30);
+TestSuite(console_stdio, .init = console_fixture_setup, .fini = console_fixture_teardown);
 
 /* --- stdio over pipes ------------------------------------------------- */
 

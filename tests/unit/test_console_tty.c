@@ -56,7 +56,7 @@ static void teardown(void)
     loop_free(loop);
 }
 
-TestSuite(console_tty, .init = setup, .fini = teardown, .timeout = 30);
+TestSuite(console_tty, .init = setup, .fini = teardown);
 
 static bool terminal_is_raw(void)
 {

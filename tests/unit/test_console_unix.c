@@ -45,7 +45,7 @@ static void teardown(void)
     cr_assert_eq(rmdir(dir), 0);
 }
 
-TestSuite(console_unix, .init = setup, .fini = teardown, .timeout = 30);
+TestSuite(console_unix, .init = setup, .fini = teardown);
 
 static void open_console(void)
 {

@@ -17,7 +17,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-TestSuite(loop, .init = loop_fixture_setup, .fini = loop_fixture_teardown, .timeout = 30);
+TestSuite(loop, .init = loop_fixture_setup, .fini = loop_fixture_teardown);
 
 /* --- bottom halves ---------------------------------------------------- */
 

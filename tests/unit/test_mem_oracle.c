@@ -333,8 +333,6 @@ static void try_trees(unsigned test)
     topology_free(m.topo);
 }
 
-TestSuite(mem_oracle, .timeout = 120);
-
 Test(mem_oracle, trees_1)
 {
     try_trees(1);

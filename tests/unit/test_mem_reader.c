@@ -122,7 +122,7 @@ static void *join_and_leave(void *opaque)
 }
 
 /* An I/O thread does so while the thread that made it realizes a device, in a transaction. */
-Test(mem_reader, joining_and_leaving_do_not_wait_for_a_transaction, .timeout = 10)
+Test(mem_reader, joining_and_leaving_do_not_wait_for_a_transaction)
 {
     struct mem_reader r;
     pthread_t thread;
@@ -181,7 +181,7 @@ static void *look(void *opaque)
     return NULL;
 }
 
-Test(mem_reader, readers_see_whole_views_while_regions_move, .timeout = 60)
+Test(mem_reader, readers_see_whole_views_while_regions_move)
 {
     struct looker lookers[2] = {0};
 
@@ -232,7 +232,7 @@ static void *run_vcpu(void *opaque)
     return NULL;
 }
 
-Test(mem_reader, vcpus_move_devices_from_callbacks_without_deadlock, .timeout = 60)
+Test(mem_reader, vcpus_move_devices_from_callbacks_without_deadlock)
 {
     pthread_t threads[3];
 

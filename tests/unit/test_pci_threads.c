@@ -90,7 +90,7 @@ static void *look(void *opaque)
     return NULL;
 }
 
-Test(pci_threads, bars_move_while_others_look, .timeout = 120)
+Test(pci_threads, bars_move_while_others_look)
 {
     static const unsigned slots[MOVERS] = {1, 2};
     struct device *d[MOVERS];

@@ -88,7 +88,7 @@ static void *take_all(void *unused)
     return NULL;
 }
 
-Test(synic_threads, no_message_is_lost_doubled_or_left_behind, .timeout = 60)
+Test(synic_threads, no_message_is_lost_doubled_or_left_behind)
 {
     struct err e = ERR_INIT;
     struct kvm_hyperv_exit on = {.type = KVM_EXIT_HYPERV_SYNIC,

@@ -12,7 +12,7 @@
 #include <string.h>
 
 TestSuite(clock, .init = loop_fixture_setup, .fini = loop_fixture_teardown);
-TestSuite(timer, .init = loop_fixture_setup, .fini = loop_fixture_teardown, .timeout = 30);
+TestSuite(timer, .init = loop_fixture_setup, .fini = loop_fixture_teardown);
 
 /* --- clock ------------------------------------------------------------ */
 

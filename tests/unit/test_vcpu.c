@@ -157,7 +157,7 @@ static void teardown(void)
     topology_free(topo);
 }
 
-TestSuite(vcpu, .init = setup, .fini = teardown, .timeout = 20);
+TestSuite(vcpu, .init = setup, .fini = teardown);
 
 /* Until the guest was entered more than n times. */
 static void wait_for_entries(unsigned n)
