@@ -23,15 +23,20 @@ struct tail tail_of(const struct watch *w, struct pool *pool)
     };
 }
 
+/* Whether it was there. A path that is too long is that of no file. */
+static bool forget_file(const char *folder, const char *name, const char *what)
+{
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof(path), "%s/%s.%s", folder, name, what);
+
+    return n > 0 && (size_t)n < sizeof(path) && unlink(path) == 0;
+}
+
 /* Whether there was a console: NAME has one where NAME.again1 has, and so on. */
 static bool forget_attempt(const char *folder, const char *name)
 {
-    char path[PATH_MAX];
-
-    snprintf(path, sizeof(path), "%s/%s.messages", folder, name);
-    unlink(path);
-    snprintf(path, sizeof(path), "%s/%s.console", folder, name);
-    return unlink(path) == 0;
+    forget_file(folder, name, "messages");
+    return forget_file(folder, name, "console");
 }
 
 void kept_forget(const char *folder, const char *name)
