@@ -14,6 +14,7 @@ amount() {
 
 # No command may take more, in seconds of CPU time (limit.c). Where a clock is the only measure, ten times as long.
 limit=$(amount 20 90)
+[[ $BUILD != *-?san* ]] || limit=$((10 * limit)) # sanitizers multiply the work
 last_resort=$((10 * limit))
 
 background_pid=""
